@@ -1,0 +1,57 @@
+# The targets that authors, reviewers and CI run. See CONTRIBUTING.md.
+
+GO      ?= go
+# osusergo, netgo: no C library look-ups, so that static linking is whole. sqlite_fts5: names are searched by it later.
+TAGS    := osusergo netgo sqlite_fts5 sqlite_omit_load_extension
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+STATIC  := -linkmode external -extldflags -static -X main.version=$(VERSION)
+PREFIX  ?= /usr/local
+DESTDIR ?=
+export CGO_ENABLED := 1
+
+# A package that takes longer than its budget has grown a load that belongs in torture.
+TEST_BUDGET ?= 180s
+FUZZTIME    ?= 10s
+
+.PHONY: build demo test race lint fuzz e2e torture bench install clean
+
+build:
+	$(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(STATIC)' -o bin/sluiced ./cmd/fileserver
+	$(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(STATIC)' -o bin/sluice ./cmd/client
+
+# A server on an embedded database in a temporary folder, a real folder up and back. DIR= chooses the folder.
+demo: build
+	@DIR='$(DIR)' GO='$(GO)' sh scripts/demo.sh
+
+test:
+	$(GO) test -tags '$(TAGS)' -timeout $(TEST_BUDGET) ./...
+
+race:
+	$(GO) test -race -tags '$(TAGS)' -timeout 600s ./...
+
+lint:
+	@fmt=$$(gofmt -l cmd internal); if [ -n "$$fmt" ]; then echo "gofmt -w these: $$fmt"; exit 1; fi
+	$(GO) vet -tags '$(TAGS)' ./...
+	$(GO) tool staticcheck -tags '$(TAGS)' ./...
+	sh scripts/lint.sh
+
+# Every fuzz target for FUZZTIME; go test -fuzz takes one at a time.
+fuzz:
+	GO='$(GO)' TAGS='$(TAGS)' FUZZTIME='$(FUZZTIME)' sh scripts/fuzz.sh
+
+e2e:
+	$(GO) test -tags '$(TAGS)' -count=1 -v -timeout 600s ./internal/e2e/
+
+# The long rounds: the same tests with SLUICE_TORTURE set, so that they go on for longer.
+torture:
+	SLUICE_TORTURE=1 $(GO) test -tags '$(TAGS)' -count=1 -v -timeout 3600s ./internal/e2e/ ./internal/store/ ./internal/db/
+
+bench: build
+	$(GO) run -tags '$(TAGS)' ./internal/bench/cmd $(if $(QUICK),-quick) -out bench-out
+
+install: build
+	install -D -m 0755 bin/sluiced $(DESTDIR)$(PREFIX)/bin/sluiced
+	install -D -m 0755 bin/sluice $(DESTDIR)$(PREFIX)/bin/sluice
+
+clean:
+	rm -rf bin bench-out

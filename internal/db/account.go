@@ -1,0 +1,113 @@
+package db
+
+// Account is a row of account.
+type Account struct {
+	ID        int64
+	Name      []byte
+	Password  string // argon2id in PHC form
+	Quota     int64  // bytes; 0: none
+	Held      int64
+	Namespace int64
+	Created   int64
+}
+
+const accountColumns = `id, name, password, ifnull(quota, 0), held, namespace, created`
+
+func (a *Account) dest() []any {
+	return []any{&a.ID, &a.Name, &a.Password, &a.Quota, &a.Held, &a.Namespace, &a.Created}
+}
+
+// AccountByName finds an account by its name; nil: there is none.
+func (tx *Tx) AccountByName(name []byte) (*Account, error) {
+	var a Account
+	found, err := tx.row(`SELECT `+accountColumns+` FROM account WHERE name = ?`, []any{name}, a.dest()...)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &a, nil
+}
+
+// Account finds an account by its id; nil: there is none.
+func (tx *Tx) Account(id int64) (*Account, error) {
+	var a Account
+	found, err := tx.row(`SELECT `+accountColumns+` FROM account WHERE id = ?`, []any{id}, a.dest()...)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &a, nil
+}
+
+// AccountUsage is an account with what its home namespace is charged for.
+type AccountUsage struct {
+	Account
+	Used int64
+}
+
+// Accounts lists all accounts by name.
+func (tx *Tx) Accounts() ([]AccountUsage, error) {
+	var all []AccountUsage
+	err := tx.rows(`SELECT account.id, account.name, account.password, ifnull(account.quota, 0), account.held,
+			account.namespace, account.created, namespace.used
+		FROM account JOIN namespace ON namespace.id = account.namespace ORDER BY account.name`, nil,
+		func(r *Row) error {
+			var u AccountUsage
+			if err := r.Scan(append(u.dest(), &u.Used)...); err != nil {
+				return err
+			}
+			all = append(all, u)
+			return nil
+		})
+	return all, err
+}
+
+// InsertAccount adds an account with its home namespace and that one's root folder. quota 0 means none.
+func (tx *Tx) InsertAccount(name []byte, password string, quota, epoch, now int64) error {
+	_, namespace, err := tx.exec(`INSERT INTO namespace (root, epoch) VALUES (0, ?)`, epoch)
+	if err != nil {
+		return err
+	}
+	_, root, err := tx.exec(`INSERT INTO node (namespace, parent, name, kind, mode, mtime, version)
+		VALUES (?, NULL, X'', 2, 493, ?, 0)`, namespace, now) // 493 = 0755
+	if err != nil {
+		return err
+	}
+	_, account, err := tx.exec(`INSERT INTO account (name, password, quota, namespace, created)
+		VALUES (?, ?, nullif(?, 0), ?, ?)`, name, password, quota, namespace, now)
+	if err != nil {
+		return err
+	}
+	_, _, err = tx.exec(`UPDATE namespace SET owner = ?, root = ? WHERE id = ?`, account, root, namespace)
+	return err
+}
+
+// SetPassword replaces an account's password.
+func (tx *Tx) SetPassword(account int64, password string) error {
+	_, _, err := tx.exec(`UPDATE account SET password = ? WHERE id = ?`, password, account)
+	return err
+}
+
+// SetQuota replaces an account's quota; 0 means none.
+func (tx *Tx) SetQuota(account, quota int64) error {
+	_, _, err := tx.exec(`UPDATE account SET quota = nullif(?, 0) WHERE id = ?`, quota, account)
+	return err
+}
+
+// DeleteAccount removes an account with its devices, uploads, holds, names and versions: the triggers doom what nobody
+// else refers to.
+func (tx *Tx) DeleteAccount(a *Account) error {
+	for _, statement := range []string{
+		`DELETE FROM device WHERE account = ?`,
+		`DELETE FROM upload WHERE account = ?`,
+		`DELETE FROM hold WHERE account = ?`,
+		`DELETE FROM repeat WHERE account = ?`,
+		`DELETE FROM past WHERE namespace IN (SELECT id FROM namespace WHERE owner = ?)`,
+		`DELETE FROM node WHERE namespace IN (SELECT id FROM namespace WHERE owner = ?)`,
+		`DELETE FROM namespace WHERE owner = ?`,
+		`DELETE FROM account WHERE id = ?`,
+	} {
+		if _, _, err := tx.exec(statement, a.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}

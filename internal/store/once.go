@@ -1,0 +1,44 @@
+package store
+
+import (
+	"bytes"
+
+	"sluice/internal/db"
+)
+
+// Once marks a changing request, so that its repetition gets the stored reply and changes nothing again.
+type Once struct {
+	Key     [16]byte // 128 random bits of the client's
+	Type    uint16
+	Request [32]byte // BLAKE3 of the header
+}
+
+// once carries out do, unless the account has sent the same key before: then the stored reply is answered, after again
+// has checked that the account may still have it. The reply is stored in the same transaction as the change. The same
+// key with another request is ErrKeyReused.
+func (s *Store) once(tx *db.Tx, w Who, o Once, again func(tx *db.Tx) error, do func(tx *db.Tx) ([]byte, error)) ([]byte, error) {
+	before, err := tx.Repeat(w.Account, o.Key[:])
+	if err != nil {
+		return nil, err
+	}
+	if before != nil {
+		if before.Type != int64(o.Type) || !bytes.Equal(before.Request, o.Request[:]) {
+			return nil, ErrKeyReused
+		}
+		if err := again(tx); err != nil {
+			return nil, err
+		}
+		return before.Reply, nil
+	}
+	reply, err := do(tx)
+	if err != nil {
+		return nil, err
+	}
+	if reply == nil {
+		reply = []byte{} // the column is NOT NULL; {} is the empty header
+	}
+	return reply, tx.InsertRepeat(db.Repeat{
+		Account: w.Account, Key: o.Key[:], Device: w.Device, Type: int64(o.Type),
+		Request: o.Request[:], Reply: reply, At: now(),
+	})
+}
