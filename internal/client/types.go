@@ -1,0 +1,74 @@
+package client
+
+import "sluice/internal/proto"
+
+// The wire's own values as the rooms above see them, so that a command needs no import of proto.
+type (
+	Hash            = proto.Hash
+	Key             = proto.Key
+	Code            = proto.Code
+	Kind            = proto.Kind
+	Op              = proto.Op
+	Place           = proto.Place
+	Change          = proto.Change
+	Changed         = proto.Changed
+	Entry           = proto.Entry
+	Object          = proto.Object
+	EntryError      = proto.EntryError
+	Bitmap          = proto.Bitmap
+	HelloReply      = proto.HelloReply
+	LoginReply      = proto.LoginReply
+	QuotaReply      = proto.QuotaReply
+	CommitRequest   = proto.Commit
+	CommitReply     = proto.CommitReply
+	ListRequest     = proto.List
+	ListReply       = proto.ListReply
+	StatReply       = proto.StatReply
+	ChangesRequest  = proto.Changes
+	ChangesReply    = proto.ChangesReply
+	UploadOpenReply = proto.UploadOpenReply
+)
+
+const (
+	KindFile   = proto.KindFile
+	KindFolder = proto.KindFolder
+	KindLink   = proto.KindLink
+
+	OpPut    = proto.OpPut
+	OpMkdir  = proto.OpMkdir
+	OpSet    = proto.OpSet
+	OpMove   = proto.OpMove
+	OpCopy   = proto.OpCopy
+	OpDelete = proto.OpDelete
+
+	ExpectAny = proto.ExpectAny
+
+	MaxBatch       = proto.MaxBatch
+	MaxObjectsBody = proto.MaxObjectsBody
+	ChunkSize      = proto.ChunkSize
+	MaxPath        = proto.MaxPath
+	MaxName        = proto.MaxName
+)
+
+// The codes a caller decides by; the rest of them only ever turn into an exit code and a text.
+const (
+	OK           = proto.OK
+	NotLoggedIn  = proto.NotLoggedIn
+	BadLogin     = proto.BadLogin
+	Revoked      = proto.Revoked
+	NotFound     = proto.NotFound
+	Forbidden    = proto.Forbidden
+	Conflict     = proto.Conflict
+	Exists       = proto.Exists
+	NotFolder    = proto.NotFolder
+	IsFolder     = proto.IsFolder
+	NotEmpty     = proto.NotEmpty
+	HashMismatch = proto.HashMismatch
+	OverQuota    = proto.OverQuota
+	NoSpace      = proto.NoSpace
+	EpochChanged = proto.EpochChanged
+	NotUploaded  = proto.NotUploaded
+	BadName      = proto.BadName
+	Cycle        = proto.Cycle
+	TooLarge     = proto.TooLarge
+)
