@@ -1,0 +1,11 @@
+// Package control is the administrator's way to the running server: a Unix socket
+// in the data folder, mode 0600, answered by the parent.
+//
+//	sluiced status  --{"command":"status"}\n-->  parent
+//	                <--{"status":{...}}\n-----
+//
+// One line of JSON each way, at most 64 KiB in, then the connection ends. The
+// package carries questions and answers and draws up what status shows; it must
+// not know how the parent does what is asked. Who can open the socket is the
+// administrator: the file mode is the only check.
+package control

@@ -1,0 +1,141 @@
+package control
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxRequest = 64 << 10         // a question is a word; the rest is room for later ones
+	maxAtOnce  = 16               // a forgotten client must not use up the parent's descriptors
+	exchange   = 10 * time.Second // one question and its answer
+)
+
+// Server answers on the socket until Close.
+type Server struct {
+	listener net.Listener
+	answer   func(Request) Response
+	path     string
+	slots    chan struct{}
+	running  sync.WaitGroup
+}
+
+// Serve binds the socket at path, replacing one a dead server left: the caller
+// holds the data folder's lock. answer is called from several goroutines.
+func Serve(path string, answer func(Request) Response) (*Server, error) {
+	address, done, err := socketAddress(path)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove old control socket: %w", err)
+	}
+	listener, err := listen(address)
+	if err != nil {
+		return nil, fmt.Errorf("bind control socket %s: %w", path, err)
+	}
+	s := &Server{listener: listener, answer: answer, path: path, slots: make(chan struct{}, maxAtOnce)}
+	s.running.Add(1)
+	go s.accept()
+	return s, nil
+}
+
+// listen binds with mode 0600 from the first moment: the kernel takes the mode of
+// the new name from the socket's own inode.
+func listen(address string) (net.Listener, error) {
+	var config net.ListenConfig
+	config.Control = func(_, _ string, raw syscall.RawConn) error {
+		var failed error
+		if err := raw.Control(func(fd uintptr) { failed = unix.Fchmod(int(fd), 0o600) }); err != nil {
+			return err
+		}
+		return failed
+	}
+	listener, err := config.Listen(context.Background(), "unix", address)
+	if err != nil {
+		return nil, err
+	}
+	// The address may be a spelling that is gone by then; Close removes the name.
+	listener.(*net.UnixListener).SetUnlinkOnClose(false)
+	return listener, nil
+}
+
+func (s *Server) accept() {
+	defer s.running.Done()
+	for {
+		conn, err := s.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			// No descriptors, most likely; the administrator's client waits.
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		s.slots <- struct{}{}
+		s.running.Add(1)
+		go func() {
+			defer s.running.Done()
+			defer func() { <-s.slots }()
+			s.serve(conn)
+		}()
+	}
+}
+
+// serve answers one connection and closes it.
+func (s *Server) serve(conn net.Conn) {
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(exchange)); err != nil {
+		return
+	}
+	var response Response
+	request, err := readRequest(conn)
+	if err != nil {
+		response.Error = err.Error()
+	} else {
+		response = s.answer(request)
+	}
+	line, err := json.Marshal(response)
+	if err != nil {
+		line, _ = json.Marshal(Response{Error: "BUG: the answer has no JSON form: " + err.Error()})
+	}
+	// The only reason for a failure is a client that has gone.
+	_, _ = conn.Write(append(line, '\n'))
+}
+
+func readRequest(r io.Reader) (Request, error) {
+	var request Request
+	line, err := bufio.NewReader(io.LimitReader(r, maxRequest)).ReadBytes('\n')
+	if err != nil {
+		return request, fmt.Errorf("want one line of JSON of at most %d bytes", maxRequest)
+	}
+	if err := json.Unmarshal(line, &request); err != nil {
+		return request, fmt.Errorf("read the question: %w", err)
+	}
+	return request, nil
+}
+
+// Close stops answering, ends what is open and removes the socket.
+func (s *Server) Close() error {
+	err := s.listener.Close()
+	if gone := os.Remove(s.path); gone != nil && !errors.Is(gone, os.ErrNotExist) && err == nil {
+		err = gone
+	}
+	s.running.Wait()
+	if err != nil {
+		return fmt.Errorf("close control socket: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,19 @@
+// Package stats is the page of counters that the parent, its workers and the
+// administrator's commands share.
+//
+//	DATA/page   +--------------+  0     magic, version, size
+//	            | header       |  64    the change counter, alone on its cache line
+//	            |              |  128   the parent's counters
+//	            +--------------+  4096
+//	            | slot 0       |        one worker each, written by that worker
+//	            | ...          |        and, for pid, state and restarts, by the parent
+//	            | slot 63      |
+//	            +--------------+  4096 + 64*512
+//
+// Every value is one 64-bit atomic: nothing here is locked, and no two values
+// belong together. A slot outlives its worker, so that counters go on when a
+// worker is restarted; what only describes the living worker is reset by it.
+//
+// The package knows nothing of what is counted, and imports nothing of ours. Nobody
+// may decide anything that matters by a number another process wrote here.
+package stats
