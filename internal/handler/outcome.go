@@ -17,6 +17,7 @@ type Reply struct {
 	Err    *proto.Error // answered with the error flag; then there are no parts
 	Parts  []Part       // the body, in order
 	Close  bool         // say goodbye after this reply
+	Cause  error        // what is behind an Internal error: for the log, never for the peer
 }
 
 // Part is a piece of a reply's body: bytes, or a range of a source, which is spliced.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"sluice/internal/db"
+	"sluice/internal/hash"
 )
 
 // Once marks a changing request, so that its repetition gets the stored reply and changes nothing again.
@@ -11,6 +12,11 @@ type Once struct {
 	Key     [16]byte // 128 random bits of the client's
 	Type    uint16
 	Request [32]byte // BLAKE3 of the header
+}
+
+// NewOnce makes the mark of a request from its key, type and header bytes.
+func NewOnce(key [16]byte, kind uint16, header []byte) Once {
+	return Once{Key: key, Type: kind, Request: hash.Sum(header)}
 }
 
 // once carries out do, unless the account has sent the same key before: then the stored reply is answered, after again
