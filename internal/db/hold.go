@@ -1,0 +1,53 @@
+package db
+
+// InsertHold charges an account for a content it uploaded; false: it is charged for it already.
+func (tx *Tx) InsertHold(account, content, bytes, at int64) (fresh bool, err error) {
+	n, _, err := tx.exec(`INSERT INTO hold (account, content, bytes, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		account, content, bytes, at)
+	return n == 1, err
+}
+
+// DeleteHold removes a hold and answers what was charged for it; false: there is none. The caller lowers account.held.
+func (tx *Tx) DeleteHold(account, content int64) (bytes int64, found bool, err error) {
+	found, err = tx.row(`DELETE FROM hold WHERE account = ? AND content = ? RETURNING bytes`, []any{account, content}, &bytes)
+	return bytes, found, err
+}
+
+// Charge raises what an account is charged for uploads, unless that would take it over its quota: then false. Less may
+// always be charged.
+func (tx *Tx) Charge(account, bytes int64) (fits bool, err error) {
+	n, _, err := tx.exec(`UPDATE account SET held = held + ?2 WHERE id = ?1 AND (?2 <= 0 OR quota IS NULL
+		OR held + ?2 + (SELECT ifnull(sum(used), 0) FROM namespace WHERE owner = ?1) <= quota)`, account, bytes)
+	return n == 1, err
+}
+
+// Room tells whether an account could be charged for so many bytes more.
+func (tx *Tx) Room(account, bytes int64) (fits bool, err error) {
+	return tx.row(`SELECT 1 FROM account WHERE id = ?1 AND (quota IS NULL
+		OR held + ?2 + (SELECT ifnull(sum(used), 0) FROM namespace WHERE owner = ?1) <= quota)`, []any{account, bytes})
+}
+
+// SweepHolds removes at most limit holds that began before a time and gives their bytes back to their accounts. It
+// answers how many it removed.
+func (tx *Tx) SweepHolds(before int64, limit int) (int, error) {
+	type hold struct{ account, content, bytes int64 }
+	var old []hold
+	err := tx.rows(`SELECT account, content, bytes FROM hold WHERE at < ? LIMIT ?`, []any{before, limit}, func(r *Row) error {
+		var h hold
+		err := r.Scan(&h.account, &h.content, &h.bytes)
+		old = append(old, h)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, h := range old {
+		if _, _, err := tx.exec(`DELETE FROM hold WHERE account = ? AND content = ?`, h.account, h.content); err != nil {
+			return 0, err
+		}
+		if _, err := tx.Charge(h.account, -h.bytes); err != nil {
+			return 0, err
+		}
+	}
+	return len(old), nil
+}
