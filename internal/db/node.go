@@ -1,0 +1,144 @@
+package db
+
+// Kinds of a node, as they stand in the database.
+const (
+	File   = 1
+	Folder = 2
+	Link   = 3
+)
+
+// Node is a row of node: a name that exists.
+type Node struct {
+	ID        int64
+	Namespace int64
+	Parent    int64 // 0: a namespace's root
+	Name      []byte
+	Kind      int64
+	Content   int64 // 0: none
+	Size      int64
+	Mode      uint32
+	Mtime     int64
+	Version   int64
+	Hash      [32]byte // of the content, where there is one; read, never written
+}
+
+// nodeColumns come with "node LEFT JOIN content".
+const nodeColumns = `node.id, node.namespace, node.parent, node.name, node.kind, node.content, node.size, node.mode,
+	node.mtime, node.version, content.hash`
+
+const nodeTables = ` FROM node LEFT JOIN content ON content.id = node.content `
+
+// scan fills n from nodeColumns. It is spelt out because lists of 10,000 nodes pass here.
+func (n *Node) scan(r *Row) {
+	n.ID, n.Namespace, n.Parent = r.Int(0), r.Int(1), r.Int(2)
+	n.Name = r.Bytes(3)
+	n.Kind, n.Content, n.Size = r.Int(4), r.Int(5), r.Int(6)
+	n.Mode, n.Mtime, n.Version = uint32(r.Int(7)), r.Int(8), r.Int(9)
+	n.Hash = [32]byte{}
+	copy(n.Hash[:], r.Bytes(10))
+}
+
+// Node finds a node by its id; nil: there is none.
+func (tx *Tx) Node(id int64) (*Node, error) {
+	return tx.node(`SELECT `+nodeColumns+nodeTables+`WHERE node.id = ?`, id)
+}
+
+// Child finds a node by its name; nil: there is none.
+func (tx *Tx) Child(parent int64, name []byte) (*Node, error) {
+	return tx.node(`SELECT `+nodeColumns+nodeTables+`WHERE node.parent = ? AND node.name = ?`, parent, name)
+}
+
+func (tx *Tx) node(sql string, args ...any) (*Node, error) {
+	var n *Node
+	err := tx.each(sql, args, func(r *Row) (bool, error) {
+		n = new(Node)
+		n.scan(r)
+		return false, nil
+	})
+	return n, err
+}
+
+// Above gives a node's parent (0: it is a root), kind and namespace.
+func (tx *Tx) Above(id int64) (parent, kind, namespace int64, found bool, err error) {
+	found, err = tx.row(`SELECT parent, kind, namespace FROM node WHERE id = ?`, []any{id}, &parent, &kind, &namespace)
+	return parent, kind, namespace, found, err
+}
+
+// Children appends to list at most limit children of a folder, in order of name, that come after the name after (empty: from
+// the first).
+func (tx *Tx) Children(list []Node, parent int64, after []byte, limit int) ([]Node, error) {
+	if after == nil {
+		after = []byte{}
+	}
+	err := tx.rows(`SELECT `+nodeColumns+nodeTables+`WHERE node.parent = ? AND node.name > ? ORDER BY node.name LIMIT ?`,
+		[]any{parent, after, limit}, func(r *Row) error {
+			list = append(list, Node{})
+			list[len(list)-1].scan(r)
+			return nil
+		})
+	return list, err
+}
+
+// HasChildren tells whether a folder holds anything.
+func (tx *Tx) HasChildren(parent int64) (bool, error) {
+	var one int64
+	return tx.row(`SELECT 1 FROM node WHERE parent = ? LIMIT 1`, []any{parent}, &one)
+}
+
+// LastNode gives the greatest node id ever given. The next ones are counted up from it within the same write
+// transaction, which costs less than to ask after every insert.
+func (tx *Tx) LastNode() (int64, error) {
+	var seq int64
+	_, err := tx.row(`SELECT seq FROM sqlite_sequence WHERE name = 'node'`, nil, &seq)
+	return seq, err
+}
+
+// InsertNode adds a node under the id in n, which must be greater than LastNode.
+func (tx *Tx) InsertNode(n *Node) error {
+	return tx.run(`INSERT INTO node (id, namespace, parent, name, kind, content, size, mode, mtime, version)
+		VALUES (?, ?, nullif(?, 0), ?, ?, nullif(?, 0), ?, ?, ?, ?)`,
+		n.ID, n.Namespace, n.Parent, n.Name, n.Kind, n.Content, n.Size, n.Mode, n.Mtime, n.Version)
+}
+
+// SetContent replaces what a node holds and its metadata.
+func (tx *Tx) SetContent(n *Node) error {
+	return tx.run(`UPDATE node SET kind = ?, content = nullif(?, 0), size = ?, mode = ?, mtime = ?, version = ? WHERE id = ?`,
+		n.Kind, n.Content, n.Size, n.Mode, n.Mtime, n.Version, n.ID)
+}
+
+// SetMeta replaces a node's metadata.
+func (tx *Tx) SetMeta(n *Node) error {
+	return tx.run(`UPDATE node SET mode = ?, mtime = ?, version = ? WHERE id = ?`, n.Mode, n.Mtime, n.Version, n.ID)
+}
+
+// MoveNode gives a node another place.
+func (tx *Tx) MoveNode(n *Node) error {
+	return tx.run(`UPDATE node SET parent = ?, name = ?, version = ? WHERE id = ?`, n.Parent, n.Name, n.Version, n.ID)
+}
+
+// DeleteNode removes a node's row. What lies below it stays, out of reach.
+func (tx *Tx) DeleteNode(id int64) error {
+	return tx.run(`DELETE FROM node WHERE id = ?`, id)
+}
+
+// Change is what became of one node: its row, or with Deleted the number that ended it as Version.
+type Change struct {
+	Node
+	Deleted bool
+}
+
+// Changes calls step, in order of number, for the nodes of a namespace whose version is greater than since, and for those
+// deleted by a greater number, until it says false.
+func (tx *Tx) Changes(namespace, since int64, step func(c *Change) (more bool, err error)) error {
+	var c Change
+	return tx.each(`SELECT `+nodeColumns+`, 0 AS deleted`+nodeTables+`WHERE node.namespace = ?1 AND node.version > ?2
+		UNION ALL
+		SELECT node, namespace, parent, name, kind, NULL, size, mode, mtime, until, NULL, 1
+		FROM past WHERE namespace = ?1 AND until > ?2 AND deleted = 1
+		ORDER BY 10`,
+		[]any{namespace, since}, func(r *Row) (bool, error) {
+			c.Node.scan(r)
+			c.Deleted = r.Int(11) != 0
+			return step(&c)
+		})
+}
