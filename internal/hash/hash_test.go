@@ -17,7 +17,7 @@ func content(n int) []byte {
 }
 
 func TestSum(t *testing.T) {
-	for _, n := range []int{0, 1, 63, 64, 65, 1023, 1024, 1025, 2048, 16383, 16384, 16385, 100_000, 1 << 20} {
+	for _, n := range []int{0, 1, 63, 64, 65, 1023, 1024, 1025, 2048, 16383, 16384, 16385, 32768, 32769, 100_000, 1 << 20, 3<<20 + 5} {
 		b := content(n)
 		want := blake3.Sum256(b)
 		if got := Sum(b); got != want {
@@ -82,7 +82,7 @@ func TestChunkValueDependsOnPlace(t *testing.T) {
 }
 
 func BenchmarkSum(b *testing.B) {
-	for _, n := range []int{256, 4 << 10, 64 << 10, 8 << 20} {
+	for _, n := range []int{256, 4 << 10, 8 << 10, 16 << 10, 64 << 10, 8 << 20} {
 		data := content(n)
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.SetBytes(int64(n))
