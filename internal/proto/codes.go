@@ -1,5 +1,7 @@
 package proto
 
+import "strconv"
+
 // Code says what went wrong for a peer. Numbers are never reused.
 type Code uint16
 
@@ -18,11 +20,11 @@ const (
 	Forbidden    Code = 11 // known, but not allowed
 	Conflict     Code = 12 // the version expected is not the one that stands there
 	Exists       Code = 13 // a name stands where none was expected
-	NotFolder    Code = 14
-	IsFolder     Code = 15
+	NotFolder    Code = 14 // a folder is needed and something else stands there
+	IsFolder     Code = 15 // a folder stands where none may
 	NotEmpty     Code = 16 // delete of a folder that holds something, without recursive
 	HashMismatch Code = 17 // the bytes are not what their hash or value says
-	OverQuota    Code = 18
+	OverQuota    Code = 18 // the account's limit would be passed
 	NoSpace      Code = 19 // the server's disk is full
 	Busy         Code = 20 // claimed by another request, or too much at once: try again
 	Timeout      Code = 21 // deadline passed
@@ -37,5 +39,57 @@ const (
 	TooSlow      Code = 30 // below the least rate
 	ReadOnly     Code = 31 // the store has stopped writing after an I/O error
 	EntryAborted Code = 32 // mode all: undone because another entry failed
-	Unsupported  Code = 33
+	Unsupported  Code = 33 // not in this version of the server
 )
+
+// codes holds each code's name and whether the same request may succeed later.
+var codes = [...]struct {
+	name      string
+	temporary bool
+}{
+	OK:           {"ok", false},
+	Internal:     {"internal", false},
+	BadPrelude:   {"bad-prelude", false},
+	UnknownType:  {"unknown-type", false},
+	TooLarge:     {"too-large", false},
+	BadHeader:    {"bad-header", false},
+	BadName:      {"bad-name", false},
+	NotLoggedIn:  {"not-logged-in", false},
+	BadLogin:     {"bad-login", false},
+	Revoked:      {"revoked", false},
+	NotFound:     {"not-found", false},
+	Forbidden:    {"forbidden", false},
+	Conflict:     {"conflict", false},
+	Exists:       {"exists", false},
+	NotFolder:    {"not-folder", false},
+	IsFolder:     {"is-folder", false},
+	NotEmpty:     {"not-empty", false},
+	HashMismatch: {"hash-mismatch", false},
+	OverQuota:    {"over-quota", false},
+	NoSpace:      {"no-space", false},
+	Busy:         {"busy", true},
+	Timeout:      {"timeout", true},
+	KeyReused:    {"key-reused", false},
+	EpochChanged: {"epoch-changed", false},
+	Draining:     {"draining", true},
+	Differs:      {"differs", false},
+	NotUploaded:  {"not-uploaded", false},
+	Cycle:        {"cycle", false},
+	TooManyTries: {"too-many-tries", true},
+	BadVersion:   {"bad-version", false},
+	TooSlow:      {"too-slow", true},
+	ReadOnly:     {"read-only", false},
+	EntryAborted: {"entry-aborted", false},
+	Unsupported:  {"unsupported", false},
+}
+
+// String is the code's name, for logs and messages.
+func (c Code) String() string {
+	if int(c) < len(codes) {
+		return codes[c].name
+	}
+	return "code-" + strconv.Itoa(int(c))
+}
+
+// Temporary says whether the same request may succeed when it is sent again later.
+func (c Code) Temporary() bool { return int(c) < len(codes) && codes[c].temporary }

@@ -46,3 +46,75 @@ func (p Prelude) Append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, p.HeaderLen)
 	return binary.BigEndian.AppendUint64(b, p.BodyLen)
 }
+
+// ParsePrelude reads a prelude from the first PreludeLen bytes of b and checks magic, version and flags. With an error
+// the prelude is filled as far as it can be trusted: not at all after a wrong magic, whole otherwise.
+func ParsePrelude(b []byte) (Prelude, error) {
+	if len(b) < PreludeLen {
+		return Prelude{}, Errorf(BadPrelude, "prelude of %d bytes", len(b))
+	}
+	if string(b[:len(Magic)]) != Magic {
+		return Prelude{}, Errorf(BadPrelude, "wrong magic")
+	}
+	p := Prelude{
+		Version:   b[4],
+		Flags:     b[5],
+		Type:      Type(binary.BigEndian.Uint16(b[6:])),
+		Number:    binary.BigEndian.Uint32(b[8:]),
+		HeaderLen: binary.BigEndian.Uint32(b[12:]),
+		BodyLen:   binary.BigEndian.Uint64(b[16:]),
+	}
+	if p.Version != Version {
+		return p, Errorf(BadPrelude, "version %d is not served", p.Version)
+	}
+	if p.Flags&^(FlagReply|FlagError|FlagClosing) != 0 {
+		return p, Errorf(BadPrelude, "unknown flags %#02x", p.Flags)
+	}
+	return p, nil
+}
+
+// CheckRequest is the server's check of a parsed prelude: no flags, a known type, a header and a body within that
+// type's limits. It says nothing of log-in: that is the row's Open.
+func (p Prelude) CheckRequest() (*Row, error) {
+	if p.Flags != 0 {
+		return nil, Errorf(BadPrelude, "flags %#02x in a request", p.Flags)
+	}
+	row := Lookup(p.Type)
+	if row == nil {
+		return nil, Errorf(UnknownType, "no request type %d", p.Type)
+	}
+	if p.HeaderLen > row.MaxHeader {
+		return row, Errorf(TooLarge, "%s: header of %d bytes, at most %d", row.Name, p.HeaderLen, row.MaxHeader)
+	}
+	if p.BodyLen > row.MaxBody {
+		return row, Errorf(TooLarge, "%s: body of %d bytes, at most %d", row.Name, p.BodyLen, row.MaxBody)
+	}
+	return row, nil
+}
+
+// CheckReply is the client's check of a parsed prelude against the one it sent. An error reply of type 0 and number 0 is
+// the server's last word on a connection whose prelude it could not read; it answers whatever is outstanding.
+func (p Prelude) CheckReply(request Prelude) error {
+	row := Lookup(request.Type)
+	if row == nil {
+		return Errorf(UnknownType, "no request type %d", request.Type)
+	}
+	if p.Flags&FlagReply == 0 {
+		return Errorf(BadPrelude, "not a reply")
+	}
+	last := p.Flags&FlagError != 0 && p.Type == 0 && p.Number == 0
+	if !last && (p.Type != request.Type || p.Number != request.Number) {
+		return Errorf(BadPrelude, "reply %d of type %d to request %d of type %d", p.Number, p.Type, request.Number, request.Type)
+	}
+	if p.HeaderLen > MaxReplyHeader {
+		return Errorf(TooLarge, "reply header of %d bytes, at most %d", p.HeaderLen, MaxReplyHeader)
+	}
+	most := row.MaxReply
+	if p.Flags&FlagError != 0 {
+		most = 0
+	}
+	if p.BodyLen > most {
+		return Errorf(TooLarge, "%s: reply body of %d bytes, at most %d", row.Name, p.BodyLen, most)
+	}
+	return nil
+}

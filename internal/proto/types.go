@@ -1,6 +1,9 @@
 package proto
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Type is a request's type. Numbers are never reused.
 type Type uint16
@@ -24,28 +27,76 @@ const (
 	TypeGetObjects   Type = 25
 )
 
-// Limits of the wire, each with its reason.
-const (
-	MaxHeaderBefore = 4 << 10  // before log-in: a token, a name and a password fit
-	MaxHeader       = 64 << 10 // one request about one thing; parsed on the loop
-	MaxHeaderBatch  = 1 << 20  // MaxBatch entries; parsed off the loop
-	MaxReplyHeader  = 1 << 20  // pages end early when it is full
-	MaxBatch        = 1000     // entries in one request: amortises round trip and commit, bounds a transaction
-	MaxObjectsBody  = 8 << 20  // also the greatest content of put-objects and get-objects
-	ChunkSize       = 8 << 20  // a chunk of a large upload; a BLAKE3 subtree
-	MaxDepth        = 8        // nesting of a header
-	MaxName         = 255      // bytes of one name after decoding
-	MaxPath         = 128      // names in one path
-)
-
-// Row says what may follow a prelude of this type.
+// Row says what may follow a prelude of this type, in both directions.
 type Row struct {
 	Type      Type
 	Name      string
 	Open      bool          // allowed before log-in
-	MaxHeader uint32        // greatest header
-	MaxBody   uint64        // greatest body; 0: none
+	MaxHeader uint32        // greatest header of a request
+	MaxBody   uint64        // greatest body of a request; 0: none
+	MaxReply  uint64        // greatest body of a reply; 0: none. A reply's header is at most MaxReplyHeader
 	Deadline  time.Duration // of the server, from prelude to the last byte of the reply header; body time is ruled by the least rate
-	Waits     bool          // carries wait_ms
-	Parse     func(raw []byte) (Header, error)
+	Waits     bool          // carries wait_ms, which is added to the deadline
+
+	Parse      func(raw []byte) (Header, error) // a request's header
+	ParseReply func(raw []byte) (Header, error) // a reply's header
+
+	// Body says whether a body of this length may follow this request header; nil error: it may.
+	Body func(request Header, length uint64) *Error
+	// Answers is the client's check: may this reply, with a body of this length, answer that request?
+	Answers func(request, reply Header, length uint64) *Error
+}
+
+// Types holds every type, in the order of the numbers.
+var Types = [...]Row{
+	{TypeHello, "hello", true, MaxHeaderBefore, 0, 0, 30 * time.Second, false,
+		opened(ParseHello), opened(ParseHelloReply), noBody, helloAnswers},
+	{TypePing, "ping", true, MaxHeaderBefore, 0, 0, 10 * time.Second, false,
+		opened(ParsePing), opened(ParsePingReply), noBody, plainAnswer},
+	{TypeLogin, "login", true, MaxHeaderBefore, 0, 0, 60 * time.Second, false,
+		opened(ParseLogin), opened(ParseLoginReply), noBody, plainAnswer},
+	{TypeDeviceRevoke, "device-revoke", false, MaxHeader, 0, 0, 30 * time.Second, false,
+		opened(ParseDeviceRevoke), opened(ParseDeviceRevokeReply), noBody, plainAnswer},
+	{TypeQuota, "quota", false, MaxHeader, 0, 0, 30 * time.Second, false,
+		opened(ParseQuota), opened(ParseQuotaReply), noBody, plainAnswer},
+	{TypeHave, "have", false, MaxHeaderBatch, 0, 0, 60 * time.Second, false,
+		opened(ParseHave), opened(ParseHaveReply), noBody, haveAnswers},
+	{TypePutObjects, "put-objects", false, MaxHeaderBatch, MaxObjectsBody, 0, 120 * time.Second, false,
+		opened(ParsePutObjects), opened(ParsePutObjectsReply), putObjectsBody, putObjectsAnswers},
+	{TypeUploadOpen, "upload-open", false, MaxHeader, 0, 0, 60 * time.Second, false,
+		opened(ParseUploadOpen), opened(ParseUploadOpenReply), noBody, uploadOpenAnswers},
+	{TypeUploadChunk, "upload-chunk", false, MaxHeader, ChunkSize, 0, 120 * time.Second, false,
+		opened(ParseUploadChunk), opened(ParseUploadChunkReply), uploadChunkBody, plainAnswer},
+	{TypeUploadSeal, "upload-seal", false, MaxHeader, 0, 0, 120 * time.Second, false,
+		opened(ParseUploadSeal), opened(ParseUploadSealReply), noBody, plainAnswer},
+	{TypeCommit, "commit", false, MaxHeaderBatch, 0, 0, 120 * time.Second, false,
+		opened(ParseCommit), opened(ParseCommitReply), noBody, commitAnswers},
+	{TypeList, "list", false, MaxHeader, 0, 0, 60 * time.Second, false,
+		opened(ParseList), opened(ParseListReply), noBody, plainAnswer},
+	{TypeStat, "stat", false, MaxHeader, 0, 0, 30 * time.Second, false,
+		opened(ParseStat), opened(ParseStatReply), noBody, statAnswers},
+	{TypeChanges, "changes", false, MaxHeader, 0, 0, 30 * time.Second, true,
+		opened(ParseChanges), opened(ParseChangesReply), noBody, plainAnswer},
+	{TypeGet, "get", false, MaxHeader, 0, MaxContent, 30 * time.Second, false,
+		opened(ParseGet), opened(ParseGetReply), noBody, getAnswers},
+	{TypeGetObjects, "get-objects", false, MaxHeaderBatch, 0, MaxObjectsBody, 60 * time.Second, false,
+		opened(ParseGetObjects), opened(ParseGetObjectsReply), noBody, getObjectsAnswers},
+}
+
+// Lookup finds a type's row; nil: no such type.
+func Lookup(t Type) *Row {
+	for i := range Types {
+		if Types[i].Type == t {
+			return &Types[i]
+		}
+	}
+	return nil
+}
+
+// String is the type's name, for logs.
+func (t Type) String() string {
+	if r := Lookup(t); r != nil {
+		return r.Name
+	}
+	return "type-" + strconv.Itoa(int(t))
 }

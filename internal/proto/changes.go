@@ -1,0 +1,102 @@
+package proto
+
+import (
+	"math"
+
+	"github.com/tidwall/gjson"
+)
+
+// Changes asks for what a namespace's journal tells after Since.
+type Changes struct {
+	Namespace int64 // 0: home
+	Epoch     int64 // in which Since was read
+	Since     int64
+	WaitMs    int64 // 0: answer at once; else wait so long for news
+}
+
+// ChangesReply is one page, by rising version.
+type ChangesReply struct {
+	Epoch   int64
+	Journal int64 // everything up to here is told, if not More
+	More    bool  // go on with Since = the last entry's version
+	Entries []Entry
+}
+
+var (
+	changesFields = []field{
+		{name: "namespace", kind: integer, most: math.MaxInt64, optional: true},
+		{name: "epoch", kind: integer, most: math.MaxInt64},
+		{name: "since", kind: integer, most: math.MaxInt64},
+		{name: "wait_ms", kind: integer, most: MaxWaitMs, optional: true},
+	}
+	pageField          = field{name: "entries", kind: array, most: MaxBatch}
+	changesReplyFields = []field{
+		{name: "epoch", kind: integer, most: math.MaxInt64},
+		{name: "journal", kind: integer, most: math.MaxInt64},
+		{name: "more", kind: boolean, optional: true},
+		pageField,
+	}
+)
+
+// ParseChanges reads the header of a changes.
+func ParseChanges(raw []byte) (*Changes, error) {
+	x := &Changes{}
+	return result(x, parse(raw, MaxHeader, changesFields, func(name string, v *value) {
+		switch name {
+		case "namespace":
+			x.Namespace = v.n
+		case "epoch":
+			x.Epoch = v.n
+		case "since":
+			x.Since = v.n
+		case "wait_ms":
+			x.WaitMs = v.n
+		}
+	}))
+}
+
+// Append appends the header as JSON to b.
+func (x *Changes) Append(b []byte) []byte {
+	b = appendOptional(append(b, '{'), "namespace", x.Namespace)
+	b = appendInt(b, "epoch", x.Epoch)
+	b = appendInt(b, "since", x.Since)
+	b = appendOptional(b, "wait_ms", x.WaitMs)
+	return closeObject(b)
+}
+
+// ParseChangesReply reads the header of the reply to a changes.
+func ParseChangesReply(raw []byte) (*ChangesReply, error) {
+	x := &ChangesReply{}
+	err := parse(raw, MaxReplyHeader, changesReplyFields, func(name string, v *value) {
+		switch name {
+		case "epoch":
+			x.Epoch = v.n
+		case "journal":
+			x.Journal = v.n
+		case "more":
+			x.More = v.n != 0
+		case "entries":
+			r := newEntryReader()
+			v.err = pageField.each(v, func(i int, json gjson.Result) *Error {
+				e, err := r.read(json, shapeRoot|shapeDeleted)
+				if err == nil && i > 0 && e.Version < x.Entries[i-1].Version {
+					err = Errorf(BadHeader, "versions fall")
+				}
+				x.Entries = append(x.Entries, e)
+				return err
+			})
+		}
+	})
+	if err == nil && x.More && len(x.Entries) == 0 {
+		err = Errorf(BadHeader, "more after an empty page")
+	}
+	return result(x, err)
+}
+
+// Append appends the header as JSON to b.
+func (x *ChangesReply) Append(b []byte) []byte {
+	b = appendInt(append(b, '{'), "epoch", x.Epoch)
+	b = appendInt(b, "journal", x.Journal)
+	b = appendTrue(b, "more", x.More)
+	return closeObject(appendEntries(b, x.Entries))
+}

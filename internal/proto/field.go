@@ -1,0 +1,269 @@
+package proto
+
+import (
+	"math"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+)
+
+// kind is what a field's value must be.
+type kind uint8
+
+const (
+	integer kind = iota // least..most, from decimal digits alone
+	text                // a string of least..most bytes without control characters
+	secret              // a string of least..most bytes, any characters
+	boolean
+	name   // a name in its %XX form
+	hash   // 64 lower-case hex digits
+	key    // 32 lower-case hex digits
+	bitmap // lower-case hex digits of least..most bytes
+	word   // one of words
+	array  // least..most values, looked at by the setter
+)
+
+// field is one field of an object: its name, what its value must be, whether it may be absent.
+type field struct {
+	name        string
+	kind        kind
+	least, most int64
+	words       []string
+	optional    bool
+}
+
+// value is what a field held, already of its kind and in range: n for integers, words (their index) and booleans (0 or
+// 1), s for texts and names (raw bytes), and so on. Arrays are left in json for the setter, which reports in err.
+type value struct {
+	n    int64
+	s    string
+	hash Hash
+	key  Key
+	bits Bitmap
+	json gjson.Result
+	err  *Error
+}
+
+// parse checks a whole header and hands every field to set. No bytes at all mean {}.
+func parse(raw []byte, most int, fields []field, set func(name string, v *value)) *Error {
+	if len(raw) == 0 {
+		return missing(fields, 0)
+	}
+	if len(raw) > most {
+		return Errorf(TooLarge, "header of %d bytes, at most %d", len(raw), most)
+	}
+	if err := scan(raw); err != nil {
+		return err
+	}
+	if !gjson.ValidBytes(raw) {
+		return Errorf(BadHeader, "not JSON")
+	}
+	_, err := walk(gjson.ParseBytes(raw), fields, set)
+	return err
+}
+
+// result turns what parse said into the pair every Parse function returns, without a typed nil.
+func result[T any](x *T, err *Error) (*T, error) {
+	if err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// walk goes through an object once: every key is known and comes once, every value is of its kind and in range, every
+// field that is not optional is there. It answers with the set of fields seen, bit i for fields[i].
+func walk(object gjson.Result, fields []field, set func(name string, v *value)) (seen uint32, err *Error) {
+	if !object.IsObject() {
+		return 0, Errorf(BadHeader, "not an object")
+	}
+	var v value
+	object.ForEach(func(k, json gjson.Result) bool {
+		i := index(fields, k.Str)
+		if i < 0 {
+			err = Errorf(BadHeader, "unknown field %q", cut(k.Str, 32))
+			return false
+		}
+		if seen&(1<<i) != 0 {
+			err = Errorf(BadHeader, "field %s twice", fields[i].name)
+			return false
+		}
+		seen |= 1 << i
+		if err = fields[i].read(json, &v); err != nil {
+			return false
+		}
+		set(fields[i].name, &v)
+		err = v.err
+		return err == nil
+	})
+	if err == nil {
+		err = missing(fields, seen)
+	}
+	return seen, err
+}
+
+func index(fields []field, name string) int {
+	for i := range fields {
+		if fields[i].name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// missing tells the first field that is neither seen nor optional.
+func missing(fields []field, seen uint32) *Error {
+	for i := range fields {
+		if seen&(1<<i) == 0 && !fields[i].optional {
+			return Errorf(BadHeader, "field %s is missing", fields[i].name)
+		}
+	}
+	return nil
+}
+
+// read checks one value against its field and leaves it in v.
+func (f *field) read(json gjson.Result, v *value) *Error {
+	v.json = json
+	ok := false
+	switch f.kind {
+	case integer:
+		v.n, ok = number(json.Raw, f.least, f.most)
+	case text, secret:
+		v.s, ok = json.Str, json.Type == gjson.String && int64(len(json.Str)) >= f.least && int64(len(json.Str)) <= f.most
+		ok = ok && (f.kind == secret || !hasControl(v.s))
+	case boolean:
+		v.n, ok = 0, json.Type == gjson.True || json.Type == gjson.False
+		if json.Type == gjson.True {
+			v.n = 1
+		}
+	case name:
+		if json.Type == gjson.String {
+			raw, err := parseName(json.Str)
+			if err != nil {
+				return err
+			}
+			v.s, ok = raw, true
+		}
+	case hash:
+		ok = json.Type == gjson.String && decodeHex(v.hash[:], json.Str)
+	case key:
+		ok = json.Type == gjson.String && decodeHex(v.key[:], json.Str)
+	case bitmap:
+		n := int64(len(json.Str) / 2)
+		if json.Type == gjson.String && n >= f.least && n <= f.most {
+			v.bits = make(Bitmap, n)
+			ok = decodeHex(v.bits, json.Str)
+		}
+	case word:
+		for i, w := range f.words {
+			if json.Type == gjson.String && w == json.Str {
+				v.n, ok = int64(i), true
+			}
+		}
+	case array:
+		ok = json.IsArray()
+	}
+	if !ok {
+		return Errorf(BadHeader, "field %s: wrong value", f.name)
+	}
+	return nil
+}
+
+// each goes through the array in v, which must have least..most values, until f reports an error; that error names the
+// entry.
+func (f *field) each(v *value, do func(i int, json gjson.Result) *Error) (err *Error) {
+	n := 0
+	v.json.ForEach(func(_, json gjson.Result) bool {
+		if int64(n) == f.most {
+			err = Errorf(BadHeader, "field %s: more than %d entries", f.name, f.most)
+			return false
+		}
+		if err = do(n, json); err != nil && err.Entry < 0 {
+			err.Entry = n
+		}
+		n++
+		return err == nil
+	})
+	if err == nil && int64(n) < f.least {
+		err = Errorf(BadHeader, "field %s: %d entries, at least %d", f.name, n, f.least)
+	}
+	return err
+}
+
+// number reads decimal digits and nothing else, from the raw text: no point, no exponent, no sign unless the field may
+// be negative, no leading zero. It never wraps.
+func number(raw string, least, most int64) (int64, bool) {
+	digits := raw
+	negative := least < 0 && len(raw) > 0 && raw[0] == '-'
+	if negative {
+		digits = raw[1:]
+	}
+	if len(digits) == 0 || len(digits) > 19 || digits[0] == '0' && (len(digits) > 1 || negative) {
+		return 0, false
+	}
+	var u uint64 // 19 digits always fit
+	for i := 0; i < len(digits); i++ {
+		c := digits[i] - '0'
+		if c > 9 {
+			return 0, false
+		}
+		u = u*10 + uint64(c)
+	}
+	var n int64
+	switch {
+	case negative && u <= 1<<63:
+		n = -int64(u)
+	case !negative && u <= math.MaxInt64:
+		n = int64(u)
+	default:
+		return 0, false
+	}
+	return n, n >= least && n <= most
+}
+
+// decodeHex fills to from exactly its length in lower-case hex digits.
+func decodeHex(to []byte, s string) bool {
+	if len(s) != 2*len(to) {
+		return false
+	}
+	for i := range to {
+		hi, lo := unhex(s[2*i]), unhex(s[2*i+1])
+		if hi|lo > 15 {
+			return false
+		}
+		to[i] = hi<<4 | lo
+	}
+	return true
+}
+
+// unhex is the value of a lower-case hex digit, or 255.
+func unhex(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 255
+}
+
+// hasControl finds control characters: what ends in logs and on terminals must not move the cursor.
+func hasControl(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c < 0x20 || c == 0x7F || c == 0xC2 && i+1 < len(s) && s[i+1] < 0xA0 {
+			return true
+		}
+	}
+	return false
+}
+
+// cut shortens s to at most n bytes without splitting a character.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}

@@ -1,0 +1,84 @@
+package proto
+
+import "unicode/utf8"
+
+// scan is the one linear pass over a header before anything looks into it. It refuses what is not UTF-8, nests deeper
+// than MaxDepth (a JSON parser that recurses would end the process with a stack that recover cannot catch), or holds
+// half a surrogate pair as an escape (decoders replace it, so that two names would become one). What is left of JSON's
+// rules is the parser's to check: scan counts brackets outside strings and trusts nothing else.
+func scan(raw []byte) *Error {
+	depth := 0
+	quoted := false
+	for i := 0; i < len(raw); {
+		c := raw[i]
+		switch {
+		case c >= utf8.RuneSelf:
+			r, n := utf8.DecodeRune(raw[i:])
+			if r == utf8.RuneError && n == 1 {
+				return Errorf(BadHeader, "not UTF-8 at byte %d", i)
+			}
+			i += n
+			continue
+		case quoted && c == '"':
+			quoted = false
+		case quoted && c == '\\':
+			n := escaped(raw[i:])
+			if n == 0 {
+				return Errorf(BadHeader, "half a surrogate pair at byte %d", i)
+			}
+			i += n
+			continue
+		case quoted:
+		case c == '"':
+			quoted = true
+		case c == '{', c == '[':
+			if depth++; depth > MaxDepth {
+				return Errorf(BadHeader, "nests deeper than %d", MaxDepth)
+			}
+		case c == '}', c == ']':
+			depth--
+		}
+		i++
+	}
+	return nil
+}
+
+// escaped tells the length of the escape that b begins with, taking both halves of a surrogate pair as one; 0: half a
+// pair. A malformed escape counts as two bytes and is left to the parser.
+func escaped(b []byte) int {
+	r := escapedUnit(b)
+	switch {
+	case r < 0:
+		return 2
+	case r >= 0xDC00 && r <= 0xDFFF:
+		return 0
+	case r >= 0xD800 && r <= 0xDBFF:
+		if low := escapedUnit(b[6:]); low < 0xDC00 || low > 0xDFFF {
+			return 0
+		}
+		return 12
+	}
+	return 6
+}
+
+// escapedUnit is the number in \uXXXX at the start of b, or -1.
+func escapedUnit(b []byte) rune {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return -1
+	}
+	var r rune
+	for _, c := range b[2:6] {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return -1
+		}
+		r = r<<4 | rune(c)
+	}
+	return r
+}

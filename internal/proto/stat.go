@@ -1,0 +1,120 @@
+package proto
+
+import (
+	"math"
+
+	"github.com/tidwall/gjson"
+)
+
+// Stat follows a path from Node. It answers what it found of it, so a missing name is a shorter answer, no error.
+type Stat struct {
+	Namespace int64 // 0: home
+	Node      int64 // 0: the root
+	Path      []string
+}
+
+// StatReply tells Node itself, then one entry for each found name of Path.
+type StatReply struct {
+	Epoch   int64
+	Journal int64
+	Entries []Entry
+}
+
+var (
+	pathField  = field{name: "path", kind: array, most: MaxPath, optional: true}
+	statFields = []field{
+		{name: "namespace", kind: integer, most: math.MaxInt64, optional: true},
+		{name: "node", kind: integer, most: math.MaxInt64, optional: true},
+		pathField,
+	}
+	foundField      = field{name: "entries", kind: array, least: 1, most: MaxPath + 1}
+	statReplyFields = []field{
+		{name: "epoch", kind: integer, most: math.MaxInt64},
+		{name: "journal", kind: integer, most: math.MaxInt64},
+		foundField,
+	}
+)
+
+// ParseStat reads the header of a stat.
+func ParseStat(raw []byte) (*Stat, error) {
+	x := &Stat{}
+	return result(x, parse(raw, MaxHeader, statFields, func(name string, v *value) {
+		switch name {
+		case "namespace":
+			x.Namespace = v.n
+		case "node":
+			x.Node = v.n
+		case "path":
+			v.err = pathField.each(v, func(_ int, json gjson.Result) *Error {
+				if json.Type != gjson.String {
+					return Errorf(BadHeader, "field path: wrong value")
+				}
+				raw, err := parseName(json.Str)
+				x.Path = append(x.Path, raw)
+				return err
+			})
+		}
+	}))
+}
+
+// Append appends the header as JSON to b.
+func (x *Stat) Append(b []byte) []byte {
+	b = appendOptional(append(b, '{'), "namespace", x.Namespace)
+	b = appendOptional(b, "node", x.Node)
+	if len(x.Path) == 0 {
+		return closeObject(b)
+	}
+	b = append(appendField(b, "path"), '[')
+	for _, name := range x.Path {
+		b = append(AppendName(b, name), ',')
+	}
+	return closeObject(append(closeArray(b), ','))
+}
+
+// ParseStatReply reads the header of the reply to a stat. Each entry stands in the one before it.
+func ParseStatReply(raw []byte) (*StatReply, error) {
+	x := &StatReply{}
+	return result(x, parse(raw, MaxReplyHeader, statReplyFields, func(name string, v *value) {
+		switch name {
+		case "epoch":
+			x.Epoch = v.n
+		case "journal":
+			x.Journal = v.n
+		case "entries":
+			r := newEntryReader()
+			v.err = foundField.each(v, func(i int, json gjson.Result) *Error {
+				may := shape(0)
+				if i == 0 {
+					may = shapeRoot
+				}
+				e, err := r.read(json, may)
+				if err == nil && i > 0 && e.Parent != x.Entries[i-1].Node {
+					err = Errorf(BadHeader, "an entry that does not stand in the one before it")
+				}
+				x.Entries = append(x.Entries, e)
+				return err
+			})
+		}
+	}))
+}
+
+// Append appends the header as JSON to b.
+func (x *StatReply) Append(b []byte) []byte {
+	b = appendInt(append(b, '{'), "epoch", x.Epoch)
+	b = appendInt(b, "journal", x.Journal)
+	return closeObject(appendEntries(b, x.Entries))
+}
+
+// statAnswers: the node asked for, then the names asked for, or the first of them.
+func statAnswers(request, reply Header, length uint64) *Error {
+	q, found := request.(*Stat), reply.(*StatReply).Entries
+	if len(found) > len(q.Path)+1 || q.Node != 0 && found[0].Node != q.Node {
+		return Errorf(BadHeader, "entries that were not asked for")
+	}
+	for i, e := range found[1:] {
+		if e.Name != q.Path[i] {
+			return Errorf(BadHeader, "entry %d is not the name asked for", i+1)
+		}
+	}
+	return noBody(nil, length)
+}

@@ -1,0 +1,58 @@
+package proto
+
+import "math"
+
+// UploadChunk brings chunk Index of an upload as its body: exactly ChunkSize bytes, but for the content's last chunk.
+type UploadChunk struct {
+	Upload int64
+	Index  int64
+	Value  Hash // BLAKE3 chaining value of the subtree at Index*ChunkSize
+}
+
+// UploadChunkReply says that the chunk is synced and verified.
+type UploadChunkReply struct{}
+
+var uploadChunkFields = []field{
+	{name: "upload", kind: integer, least: 1, most: math.MaxInt64},
+	{name: "index", kind: integer, most: MaxChunks - 1},
+	{name: "value", kind: hash},
+}
+
+// ParseUploadChunk reads the header of an upload-chunk.
+func ParseUploadChunk(raw []byte) (*UploadChunk, error) {
+	x := &UploadChunk{}
+	return result(x, parse(raw, MaxHeader, uploadChunkFields, func(name string, v *value) {
+		switch name {
+		case "upload":
+			x.Upload = v.n
+		case "index":
+			x.Index = v.n
+		case "value":
+			x.Value = v.hash
+		}
+	}))
+}
+
+// Append appends the header as JSON to b.
+func (x *UploadChunk) Append(b []byte) []byte {
+	b = appendInt(append(b, '{'), "upload", x.Upload)
+	b = appendInt(b, "index", x.Index)
+	b = appendHexField(b, "value", x.Value[:])
+	return closeObject(b)
+}
+
+// ParseUploadChunkReply reads the header of the reply to an upload-chunk.
+func ParseUploadChunkReply(raw []byte) (*UploadChunkReply, error) {
+	return result(&UploadChunkReply{}, parseNothing(raw, MaxReplyHeader))
+}
+
+// Append appends nothing: no bytes mean {}.
+func (x *UploadChunkReply) Append(b []byte) []byte { return b }
+
+// uploadChunkBody: a chunk has at least one byte. Which one is the last, and how long that is, the store knows.
+func uploadChunkBody(_ Header, length uint64) *Error {
+	if length < 1 || length > ChunkSize {
+		return Errorf(BadHeader, "chunk of %d bytes, 1 to %d", length, ChunkSize)
+	}
+	return nil
+}
