@@ -1,0 +1,163 @@
+package parent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// listener is one bound socket. It owns fd.
+type listener struct {
+	fd      int
+	addr    netip.AddrPort // as bound: port 0 has become a number
+	armedAt time.Time      // not before: after an error that would only repeat
+}
+
+// bind binds all addresses, or none.
+func bind(ctx context.Context, config *Config) (all []*listener, open bool, err error) {
+	wanted, open, err := addresses(ctx, config.Listen, config.PlainAllowed)
+	if err != nil {
+		return nil, false, err
+	}
+	var left error
+	for _, a := range wanted {
+		l, err := bindOne(a, config.Congestion)
+		switch {
+		case err == nil:
+			all = append(all, l)
+		case a.fromName && (errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.EAFNOSUPPORT)):
+			left = err
+		default:
+			closeAll(all)
+			return nil, false, err
+		}
+	}
+	if len(all) == 0 {
+		return nil, false, left
+	}
+	return all, open, nil
+}
+
+// bindOne makes one listener. What is set on it is inherited by every connection it
+// accepts, which saves those system calls for each.
+func bindOne(a address, congestion string) (*listener, error) {
+	failed := func(doing string, err error) (*listener, error) {
+		text := ""
+		switch {
+		case errors.Is(err, unix.EADDRINUSE):
+			text = "; another program listens there: stop it, or choose another address with --listen"
+		case errors.Is(err, unix.EACCES):
+			text = "; ports below 1024 need the capability CAP_NET_BIND_SERVICE: choose a higher one with --listen"
+		case errors.Is(err, unix.EADDRNOTAVAIL):
+			text = "; this machine does not have that address (`ip address` shows those it has)"
+		}
+		return nil, fmt.Errorf("%s %s: %w%s", doing, a.addr, err, text)
+	}
+	family := unix.AF_INET
+	if a.addr.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+	if err != nil {
+		return failed("make a socket for", err)
+	}
+	if err := listenerOptions(fd, a, congestion); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	if err := unix.Bind(fd, sockaddr(a.addr)); err != nil {
+		unix.Close(fd)
+		return failed("listen on", err)
+	}
+	if err := unix.Listen(fd, backlog); err != nil {
+		unix.Close(fd)
+		return failed("listen on", err)
+	}
+	bound, err := unix.Getsockname(fd)
+	if err != nil {
+		unix.Close(fd)
+		return failed("ask for the port of", err)
+	}
+	return &listener{fd: fd, addr: addrPort(bound)}, nil
+}
+
+func listenerOptions(fd int, a address, congestion string) error {
+	set := func(level, option, value int) error {
+		if err := unix.SetsockoptInt(fd, level, option, value); err != nil {
+			return fmt.Errorf("prepare the socket for %s: %w", a.addr, err)
+		}
+		return nil
+	}
+	// A restart must not wait for the connections of the server before.
+	if err := set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return err
+	}
+	// Header and body leave together by MSG_MORE; nothing is ever to be held back.
+	if err := set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		return err
+	}
+	if a.addr.Addr().Is6() {
+		only := 1
+		if a.dual {
+			only = 0
+		}
+		if err := set(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only); err != nil {
+			return err
+		}
+	}
+	if congestion == "" {
+		return nil
+	}
+	if err := unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, congestion); err != nil {
+		known, _ := os.ReadFile("/proc/sys/net/ipv4/tcp_available_congestion_control")
+		return fmt.Errorf("%w: congestion control %q: %w; this kernel offers: %s", ErrConfig, congestion, err, strings.TrimSpace(string(known)))
+	}
+	return nil
+}
+
+func (l *listener) String() string { return l.addr.String() }
+
+func closeAll(all []*listener) {
+	for _, l := range all {
+		unix.Close(l.fd)
+	}
+}
+
+func haveIPv6() bool {
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	unix.Close(fd)
+	return true
+}
+
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	ip := a.Addr()
+	if ip.Is4() {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: ip.As4()}
+	}
+	to := &unix.SockaddrInet6{Port: int(a.Port()), Addr: ip.As16()}
+	if zone, err := net.InterfaceByName(ip.Zone()); err == nil {
+		to.ZoneId = uint32(zone.Index)
+	}
+	return to
+}
+
+// addrPort is the address without a zone; the zero value for what is not IP.
+func addrPort(s unix.Sockaddr) netip.AddrPort {
+	switch s := s.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(s.Addr), uint16(s.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(s.Addr).Unmap(), uint16(s.Port))
+	}
+	return netip.AddrPort{}
+}

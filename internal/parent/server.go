@@ -1,0 +1,173 @@
+package parent
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+
+	"sluice/internal/stats"
+)
+
+// server is the parent's state. After the start only the goroutine in turns touches
+// it, but for what answer reads: config, listen, started, page and state.
+type server struct {
+	config  Config
+	log     *logrus.Logger
+	lock    *os.File // server.lock, owned by Run
+	page    *stats.Page
+	wake    *wake
+	started time.Time
+	room    int // connections a worker's descriptors allow
+	listen  []string
+	state   atomic.Uint64 // a stats.State
+
+	listeners []*listener // owned; none once it drains
+	workers   []*worker   // by slot
+	table     *table
+
+	// One accepted connection no worker had room for; -1: none. Owned. Nothing is
+	// accepted meanwhile: the kernel's backlog is the queue.
+	waiting     int
+	waitingFrom netip.Addr
+
+	set      []unix.PollFd // reused by wait
+	lastTurn time.Time
+	warnedAt time.Time // the last complaint about accept
+	killAt   time.Time // end of the drain; zero: none runs, or all are killed
+	killed   bool
+}
+
+// turns is the loop; it ends when a stop was asked for and the last child is gone.
+func (s *server) turns() error {
+	s.lastTurn = time.Now()
+	for {
+		next := s.tick(time.Now())
+		if s.over() {
+			break
+		}
+		if err := s.wait(next); err != nil {
+			return err
+		}
+		s.turn()
+	}
+	if s.killed {
+		return ErrKilled
+	}
+	return nil
+}
+
+// wait blocks until something can be done or next has come. The order of the set is:
+// eventfd, one entry for each worker, one for each listener; ppoll passes over those
+// with a negative descriptor.
+func (s *server) wait(next time.Time) error {
+	s.set = append(s.set[:0], unix.PollFd{Fd: int32(s.wake.fd), Events: unix.POLLIN})
+	now := time.Now()
+	for _, w := range s.workers {
+		s.set = append(s.set, w.interest(now))
+	}
+	accepting := s.accepting()
+	for _, l := range s.listeners {
+		entry := unix.PollFd{Fd: -1, Events: unix.POLLIN}
+		if accepting && !now.Before(l.armedAt) {
+			entry.Fd = int32(l.fd)
+		}
+		s.set = append(s.set, entry)
+	}
+	timeout := unix.NsecToTimespec(int64(max(0, next.Sub(now))))
+	_, err := unix.Ppoll(s.set, &timeout, nil)
+	if err == unix.EINTR || err == unix.EAGAIN || err == unix.ENOMEM {
+		// Nothing is known of any descriptor now.
+		for i := range s.set {
+			s.set[i].Revents = 0
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("wait for connections: %w", err)
+	}
+	return nil
+}
+
+// turn does what wait has found. Posted functions come last: they may change the
+// workers and listeners the set speaks of.
+func (s *server) turn() {
+	s.pauseNoticed(time.Now())
+	set := s.set
+	woken := set[0].Revents != 0
+	set = set[1:]
+	for i, w := range s.workers {
+		s.listenTo(w, set[i].Revents)
+	}
+	set = set[len(s.workers):]
+	if s.waiting >= 0 {
+		s.offerWaiting()
+	}
+	for i, l := range s.listeners {
+		if set[i].Revents != 0 {
+			s.acceptFrom(l)
+		}
+	}
+	if woken {
+		for _, f := range s.wake.take() {
+			f()
+		}
+	}
+	s.publish()
+}
+
+// pauseNoticed forgives the workers' silence while this process itself stood still
+// (a stopped or suspended machine): their beats lie unread.
+func (s *server) pauseNoticed(now time.Time) {
+	if pause := now.Sub(s.lastTurn); pause > s.config.times.beat/2 {
+		for _, w := range s.workers {
+			w.lastBeat = w.lastBeat.Add(pause)
+		}
+	}
+	s.lastTurn = now
+}
+
+// tick does what is due by the clock and says when to look again. It never sleeps
+// longer than a quarter of the time a worker may be silent.
+func (s *server) tick(now time.Time) time.Time {
+	next := now.Add(s.config.times.beat / 4)
+	earlier := func(t time.Time) {
+		if t.Before(next) {
+			next = t
+		}
+	}
+	for _, w := range s.workers {
+		if due := s.watch(w, now); !due.IsZero() {
+			earlier(due)
+		}
+	}
+	for _, l := range s.listeners {
+		if now.Before(l.armedAt) {
+			earlier(l.armedAt)
+		}
+	}
+	switch {
+	case s.killAt.IsZero():
+	case now.Before(s.killAt):
+		earlier(s.killAt)
+	default:
+		s.limitOver()
+	}
+	return next
+}
+
+// publish puts the parent's numbers where status finds them.
+func (s *server) publish() {
+	p := s.page.Parent()
+	p.Connections.Store(int64(len(s.table.all)))
+	p.Unknown.Store(int64(s.table.strange))
+	longest := time.Duration(0)
+	for _, w := range s.workers {
+		longest = max(longest, w.backoff)
+	}
+	p.BackoffMs.Store(longest.Milliseconds())
+}
