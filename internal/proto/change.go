@@ -93,19 +93,19 @@ const (
 
 // changeFields are all optional here: which of them an op needs and may have is in opFields.
 var changeFields = []field{
-	{name: "op", kind: word, words: opWords},
-	{name: "parent", kind: integer, least: 1, most: math.MaxInt64, optional: true},
-	{name: "parent_entry", kind: integer, most: MaxBatch - 1, optional: true},
-	{name: "name", kind: name, optional: true},
-	{name: "node", kind: integer, least: 1, most: math.MaxInt64, optional: true},
-	{name: "kind", kind: word, words: kindWords, optional: true},
-	{name: "hash", kind: hash, optional: true},
-	{name: "size", kind: integer, most: MaxContent, optional: true},
-	{name: "mode", kind: integer, most: MaxMode, optional: true},
-	{name: "mtime", kind: integer, least: math.MinInt64, most: math.MaxInt64, optional: true},
-	{name: "expect", kind: integer, most: math.MaxInt64, optional: true},
-	{name: "expect_node", kind: integer, most: math.MaxInt64, optional: true},
-	{name: "recursive", kind: boolean, optional: true},
+	{name: "op", want: aWord, words: opWords},
+	{name: "parent", want: anInteger, least: 1, most: math.MaxInt64, optional: true},
+	{name: "parent_entry", want: anInteger, most: MaxBatch - 1, optional: true},
+	{name: "name", want: aName, optional: true},
+	{name: "node", want: anInteger, least: 1, most: math.MaxInt64, optional: true},
+	{name: "kind", want: aWord, words: kindWords, optional: true},
+	{name: "hash", want: aHash, optional: true},
+	{name: "size", want: anInteger, most: MaxContent, optional: true},
+	{name: "mode", want: anInteger, most: MaxMode, optional: true},
+	{name: "mtime", want: anInteger, least: math.MinInt64, most: math.MaxInt64, optional: true},
+	{name: "expect", want: anInteger, most: math.MaxInt64, optional: true},
+	{name: "expect_node", want: anInteger, most: math.MaxInt64, optional: true},
+	{name: "recursive", want: aBool, optional: true},
 }
 
 // opFields says for each op what it must and may have. hasParent stands for either spelling of the place.

@@ -24,16 +24,16 @@ type ChangesReply struct {
 
 var (
 	changesFields = []field{
-		{name: "namespace", kind: integer, most: math.MaxInt64, optional: true},
-		{name: "epoch", kind: integer, most: math.MaxInt64},
-		{name: "since", kind: integer, most: math.MaxInt64},
-		{name: "wait_ms", kind: integer, most: MaxWaitMs, optional: true},
+		{name: "namespace", want: anInteger, most: math.MaxInt64, optional: true},
+		{name: "epoch", want: anInteger, most: math.MaxInt64},
+		{name: "since", want: anInteger, most: math.MaxInt64},
+		{name: "wait_ms", want: anInteger, most: MaxWaitMs, optional: true},
 	}
-	pageField          = field{name: "entries", kind: array, most: MaxBatch}
+	pageField          = field{name: "entries", want: anArray, most: MaxBatch}
 	changesReplyFields = []field{
-		{name: "epoch", kind: integer, most: math.MaxInt64},
-		{name: "journal", kind: integer, most: math.MaxInt64},
-		{name: "more", kind: boolean, optional: true},
+		{name: "epoch", want: anInteger, most: math.MaxInt64},
+		{name: "journal", want: anInteger, most: math.MaxInt64},
+		{name: "more", want: aBool, optional: true},
 		pageField,
 	}
 )

@@ -30,24 +30,24 @@ type CommitReply struct {
 }
 
 var (
-	changesField = field{name: "changes", kind: array, least: 1, most: MaxBatch}
+	changesField = field{name: "changes", want: anArray, least: 1, most: MaxBatch}
 	modeWords    = []string{"each", "all"}
 	commitFields = []field{
-		{name: "key", kind: key},
-		{name: "namespace", kind: integer, most: math.MaxInt64, optional: true},
-		{name: "mode", kind: word, words: modeWords, optional: true},
+		{name: "key", want: aKey},
+		{name: "namespace", want: anInteger, most: math.MaxInt64, optional: true},
+		{name: "mode", want: aWord, words: modeWords, optional: true},
 		changesField,
 	}
-	fatesField        = field{name: "entries", kind: array, least: 1, most: MaxBatch}
+	fatesField        = field{name: "entries", want: anArray, least: 1, most: MaxBatch}
 	commitReplyFields = []field{
-		{name: "journal", kind: integer, most: math.MaxInt64},
+		{name: "journal", want: anInteger, most: math.MaxInt64},
 		fatesField,
 	}
 	changedFields = []field{
-		{name: "node", kind: integer, least: 1, most: math.MaxInt64, optional: true},
-		{name: "version", kind: integer, least: 1, most: math.MaxInt64, optional: true},
-		{name: "code", kind: integer, least: 1, most: math.MaxUint16, optional: true},
-		{name: "message", kind: text, most: MaxMessage, optional: true},
+		{name: "node", want: anInteger, least: 1, most: math.MaxInt64, optional: true},
+		{name: "version", want: anInteger, least: 1, most: math.MaxInt64, optional: true},
+		{name: "code", want: anInteger, least: 1, most: math.MaxUint16, optional: true},
+		{name: "message", want: aText, most: MaxMessage, optional: true},
 	}
 )
 

@@ -12,8 +12,8 @@ type DeviceRevoke struct {
 type DeviceRevokeReply struct{}
 
 var deviceRevokeFields = []field{
-	{name: "key", kind: key},
-	{name: "device", kind: integer, most: math.MaxInt64, optional: true},
+	{name: "key", want: aKey},
+	{name: "device", want: anInteger, most: math.MaxInt64, optional: true},
 }
 
 // ParseDeviceRevoke reads the header of a device-revoke.

@@ -35,16 +35,16 @@ const (
 )
 
 var entryFields = []field{
-	{name: "node", kind: integer, least: 1, most: math.MaxInt64},
-	{name: "parent", kind: integer, least: 1, most: math.MaxInt64, optional: true},
-	{name: "name", kind: name, optional: true},
-	{name: "kind", kind: word, words: kindWords, optional: true},
-	{name: "size", kind: integer, most: MaxContent, optional: true},
-	{name: "mode", kind: integer, most: MaxMode, optional: true},
-	{name: "mtime", kind: integer, least: math.MinInt64, most: math.MaxInt64, optional: true},
-	{name: "version", kind: integer, least: 1, most: math.MaxInt64},
-	{name: "hash", kind: hash, optional: true},
-	{name: "deleted", kind: boolean, optional: true},
+	{name: "node", want: anInteger, least: 1, most: math.MaxInt64},
+	{name: "parent", want: anInteger, least: 1, most: math.MaxInt64, optional: true},
+	{name: "name", want: aName, optional: true},
+	{name: "kind", want: aWord, words: kindWords, optional: true},
+	{name: "size", want: anInteger, most: MaxContent, optional: true},
+	{name: "mode", want: anInteger, most: MaxMode, optional: true},
+	{name: "mtime", want: anInteger, least: math.MinInt64, most: math.MaxInt64, optional: true},
+	{name: "version", want: anInteger, least: 1, most: math.MaxInt64},
+	{name: "hash", want: aHash, optional: true},
+	{name: "deleted", want: aBool, optional: true},
 }
 
 // shape is what an entry may be in the reply it stands in.

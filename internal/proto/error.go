@@ -32,10 +32,10 @@ func (e *Error) Error() string {
 }
 
 var errorFields = []field{
-	{name: "code", kind: integer, least: 1, most: math.MaxUint16},
-	{name: "message", kind: text, most: MaxMessage, optional: true},
-	{name: "entry", kind: integer, most: MaxBatch - 1, optional: true},
-	{name: "retry_ms", kind: integer, most: MaxRetryMs, optional: true},
+	{name: "code", want: anInteger, least: 1, most: math.MaxUint16},
+	{name: "message", want: aText, most: MaxMessage, optional: true},
+	{name: "entry", want: anInteger, most: MaxBatch - 1, optional: true},
+	{name: "retry_ms", want: anInteger, most: MaxRetryMs, optional: true},
 }
 
 // ParseError reads the header of an error reply. A code that this program does not know is kept: the server may be newer.

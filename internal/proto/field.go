@@ -7,26 +7,26 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// kind is what a field's value must be.
-type kind uint8
+// want is what a field's value must be.
+type want uint8
 
 const (
-	integer kind = iota // least..most, from decimal digits alone
-	text                // a string of least..most bytes without control characters
-	secret              // a string of least..most bytes, any characters
-	boolean
-	name   // a name in its %XX form
-	hash   // 64 lower-case hex digits
-	key    // 32 lower-case hex digits
-	bitmap // lower-case hex digits of least..most bytes
-	word   // one of words
-	array  // least..most values, looked at by the setter
+	anInteger want = iota // least..most, from decimal digits alone
+	aText                 // a string of least..most bytes without control characters
+	aSecret               // a string of least..most bytes, any characters
+	aBool
+	aName   // a name in its %XX form
+	aHash   // 64 lower-case hex digits
+	aKey    // 32 lower-case hex digits
+	aBitmap // lower-case hex digits of least..most bytes
+	aWord   // one of words
+	anArray // least..most values, looked at by the setter
 )
 
 // field is one field of an object: its name, what its value must be, whether it may be absent.
 type field struct {
 	name        string
-	kind        kind
+	want        want
 	least, most int64
 	words       []string
 	optional    bool
@@ -124,18 +124,18 @@ func missing(fields []field, seen uint32) *Error {
 func (f *field) read(json gjson.Result, v *value) *Error {
 	v.json = json
 	ok := false
-	switch f.kind {
-	case integer:
+	switch f.want {
+	case anInteger:
 		v.n, ok = number(json.Raw, f.least, f.most)
-	case text, secret:
+	case aText, aSecret:
 		v.s, ok = json.Str, json.Type == gjson.String && int64(len(json.Str)) >= f.least && int64(len(json.Str)) <= f.most
-		ok = ok && (f.kind == secret || !hasControl(v.s))
-	case boolean:
+		ok = ok && (f.want == aSecret || !hasControl(v.s))
+	case aBool:
 		v.n, ok = 0, json.Type == gjson.True || json.Type == gjson.False
 		if json.Type == gjson.True {
 			v.n = 1
 		}
-	case name:
+	case aName:
 		if json.Type == gjson.String {
 			raw, err := parseName(json.Str)
 			if err != nil {
@@ -143,23 +143,23 @@ func (f *field) read(json gjson.Result, v *value) *Error {
 			}
 			v.s, ok = raw, true
 		}
-	case hash:
+	case aHash:
 		ok = json.Type == gjson.String && decodeHex(v.hash[:], json.Str)
-	case key:
+	case aKey:
 		ok = json.Type == gjson.String && decodeHex(v.key[:], json.Str)
-	case bitmap:
+	case aBitmap:
 		n := int64(len(json.Str) / 2)
 		if json.Type == gjson.String && n >= f.least && n <= f.most {
 			v.bits = make(Bitmap, n)
 			ok = decodeHex(v.bits, json.Str)
 		}
-	case word:
+	case aWord:
 		for i, w := range f.words {
 			if json.Type == gjson.String && w == json.Str {
 				v.n, ok = int64(i), true
 			}
 		}
-	case array:
+	case anArray:
 		ok = json.IsArray()
 	}
 	if !ok {

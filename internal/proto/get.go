@@ -14,11 +14,11 @@ type GetReply struct{ Size int64 }
 
 var (
 	getFields = []field{
-		{name: "hash", kind: hash},
-		{name: "offset", kind: integer, most: math.MaxInt64, optional: true},
-		{name: "length", kind: integer, most: math.MaxInt64, optional: true},
+		{name: "hash", want: aHash},
+		{name: "offset", want: anInteger, most: math.MaxInt64, optional: true},
+		{name: "length", want: anInteger, most: math.MaxInt64, optional: true},
 	}
-	getReplyFields = []field{{name: "size", kind: integer, most: MaxContent}}
+	getReplyFields = []field{{name: "size", want: anInteger, most: MaxContent}}
 )
 
 // ParseGet reads the header of a get.

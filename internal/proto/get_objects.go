@@ -20,11 +20,11 @@ type GotObject struct {
 type GetObjectsReply struct{ Objects []GotObject }
 
 var (
-	gotField              = field{name: "objects", kind: array, least: 1, most: MaxBatch}
+	gotField              = field{name: "objects", want: anArray, least: 1, most: MaxBatch}
 	getObjectsReplyFields = []field{gotField}
 	gotObjectFields       = []field{
-		{name: "size", kind: integer, most: MaxContent, optional: true},
-		{name: "code", kind: integer, least: 1, most: math.MaxUint16, optional: true},
+		{name: "size", want: anInteger, most: MaxContent, optional: true},
+		{name: "code", want: anInteger, least: 1, most: math.MaxUint16, optional: true},
 	}
 )
 

@@ -9,9 +9,9 @@ type Have struct{ Hashes []Hash }
 type HaveReply struct{ Held Bitmap }
 
 var (
-	hashesField     = field{name: "hashes", kind: array, least: 1, most: MaxBatch}
+	hashesField     = field{name: "hashes", want: anArray, least: 1, most: MaxBatch}
 	haveFields      = []field{hashesField}
-	haveReplyFields = []field{{name: "held", kind: bitmap, least: 1, most: (MaxBatch + 7) / 8}}
+	haveReplyFields = []field{{name: "held", want: aBitmap, least: 1, most: (MaxBatch + 7) / 8}}
 )
 
 // parseHashes reads the only field of have and get-objects.

@@ -27,22 +27,22 @@ type HelloReply struct {
 }
 
 var (
-	helloVersions = field{name: "versions", kind: array, least: 1, most: MaxVersions}
+	helloVersions = field{name: "versions", want: anArray, least: 1, most: MaxVersions}
 	helloFields   = []field{
 		helloVersions,
-		{name: "token", kind: text, most: MaxToken, optional: true},
-		{name: "agent", kind: text, most: MaxAgent, optional: true},
+		{name: "token", want: aText, most: MaxToken, optional: true},
+		{name: "agent", want: aText, most: MaxAgent, optional: true},
 	}
 	helloReplyFields = []field{
-		{name: "version", kind: integer, least: 1, most: math.MaxUint8},
-		{name: "server", kind: key},
-		{name: "agent", kind: text, most: MaxAgent, optional: true},
-		{name: "account", kind: name, optional: true},
-		{name: "device", kind: integer, least: 1, most: math.MaxInt64, optional: true},
-		{name: "namespace", kind: integer, least: 1, most: math.MaxInt64, optional: true},
-		{name: "root", kind: integer, least: 1, most: math.MaxInt64, optional: true},
-		{name: "epoch", kind: integer, most: math.MaxInt64, optional: true},
-		{name: "journal", kind: integer, most: math.MaxInt64, optional: true},
+		{name: "version", want: anInteger, least: 1, most: math.MaxUint8},
+		{name: "server", want: aKey},
+		{name: "agent", want: aText, most: MaxAgent, optional: true},
+		{name: "account", want: aName, optional: true},
+		{name: "device", want: anInteger, least: 1, most: math.MaxInt64, optional: true},
+		{name: "namespace", want: anInteger, least: 1, most: math.MaxInt64, optional: true},
+		{name: "root", want: anInteger, least: 1, most: math.MaxInt64, optional: true},
+		{name: "epoch", want: anInteger, most: math.MaxInt64, optional: true},
+		{name: "journal", want: anInteger, most: math.MaxInt64, optional: true},
 	}
 )
 
@@ -86,7 +86,7 @@ func (x *Hello) Append(b []byte) []byte {
 
 // ParseHelloReply reads the header of the reply to a hello: either all that tells who one is, or nothing of it.
 func ParseHelloReply(raw []byte) (*HelloReply, error) {
-	x := &HelloReply{}
+	x := &HelloReply{Epoch: -1, Journal: -1}
 	err := parse(raw, MaxReplyHeader, helloReplyFields, func(name string, v *value) {
 		switch name {
 		case "version":
@@ -109,10 +109,13 @@ func ParseHelloReply(raw []byte) (*HelloReply, error) {
 			x.Journal = v.n
 		}
 	})
-	known := x.Device != 0 && x.Namespace != 0 && x.Root != 0
-	nobody := x.Device == 0 && x.Namespace == 0 && x.Root == 0 && x.Epoch == 0 && x.Journal == 0
-	if err == nil && (x.Account != "" && !known || x.Account == "" && !nobody) {
+	known := x.Account != "" && x.Device != 0 && x.Namespace != 0 && x.Root != 0 && x.Epoch >= 0 && x.Journal >= 0
+	nobody := x.Account == "" && x.Device == 0 && x.Namespace == 0 && x.Root == 0 && x.Epoch < 0 && x.Journal < 0
+	if err == nil && !known && !nobody {
 		err = Errorf(BadHeader, "half an account")
+	}
+	if nobody {
+		x.Epoch, x.Journal = 0, 0
 	}
 	return result(x, err)
 }

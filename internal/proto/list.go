@@ -24,17 +24,17 @@ type ListReply struct {
 
 var (
 	listFields = []field{
-		{name: "namespace", kind: integer, most: math.MaxInt64, optional: true},
-		{name: "node", kind: integer, most: math.MaxInt64, optional: true},
-		{name: "recursive", kind: boolean, optional: true},
-		{name: "after", kind: integer, most: math.MaxInt64, optional: true},
+		{name: "namespace", want: anInteger, most: math.MaxInt64, optional: true},
+		{name: "node", want: anInteger, most: math.MaxInt64, optional: true},
+		{name: "recursive", want: aBool, optional: true},
+		{name: "after", want: anInteger, most: math.MaxInt64, optional: true},
 	}
 	// How many entries a page of list may have is ruled by MaxReplyHeader alone.
-	entriesField    = field{name: "entries", kind: array, most: math.MaxInt64}
+	entriesField    = field{name: "entries", want: anArray, most: math.MaxInt64}
 	listReplyFields = []field{
-		{name: "epoch", kind: integer, most: math.MaxInt64},
-		{name: "journal", kind: integer, most: math.MaxInt64},
-		{name: "more", kind: boolean, optional: true},
+		{name: "epoch", want: anInteger, most: math.MaxInt64},
+		{name: "journal", want: anInteger, most: math.MaxInt64},
+		{name: "more", want: aBool, optional: true},
 		entriesField,
 	}
 )

@@ -17,13 +17,13 @@ type LoginReply struct {
 
 var (
 	loginFields = []field{
-		{name: "user", kind: name},
-		{name: "password", kind: secret, least: 1, most: MaxPassword},
-		{name: "device", kind: name},
+		{name: "user", want: aName},
+		{name: "password", want: aSecret, least: 1, most: MaxPassword},
+		{name: "device", want: aName},
 	}
 	loginReplyFields = []field{
-		{name: "token", kind: text, least: 1, most: MaxToken},
-		{name: "device", kind: integer, least: 1, most: math.MaxInt64},
+		{name: "token", want: aText, least: 1, most: MaxToken},
+		{name: "device", want: anInteger, least: 1, most: math.MaxInt64},
 	}
 )
 

@@ -26,18 +26,18 @@ type EntryError struct {
 }
 
 var (
-	objectsField     = field{name: "objects", kind: array, least: 1, most: MaxBatch}
+	objectsField     = field{name: "objects", want: anArray, least: 1, most: MaxBatch}
 	putObjectsFields = []field{objectsField}
 	objectFields     = []field{
-		{name: "hash", kind: hash},
-		{name: "size", kind: integer, most: MaxObjectsBody},
+		{name: "hash", want: aHash},
+		{name: "size", want: anInteger, most: MaxObjectsBody},
 	}
-	failedField           = field{name: "failed", kind: array, most: MaxBatch, optional: true}
+	failedField           = field{name: "failed", want: anArray, most: MaxBatch, optional: true}
 	putObjectsReplyFields = []field{failedField}
 	entryErrorFields      = []field{
-		{name: "entry", kind: integer, most: MaxBatch - 1},
-		{name: "code", kind: integer, least: 1, most: math.MaxUint16},
-		{name: "message", kind: text, most: MaxMessage, optional: true},
+		{name: "entry", want: anInteger, most: MaxBatch - 1},
+		{name: "code", want: anInteger, least: 1, most: math.MaxUint16},
+		{name: "message", want: aText, most: MaxMessage, optional: true},
 	}
 )
 

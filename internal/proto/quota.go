@@ -13,9 +13,9 @@ type QuotaReply struct {
 }
 
 var quotaReplyFields = []field{
-	{name: "used", kind: integer, most: math.MaxInt64},
-	{name: "held", kind: integer, most: math.MaxInt64},
-	{name: "limit", kind: integer, most: math.MaxInt64, optional: true},
+	{name: "used", want: anInteger, most: math.MaxInt64},
+	{name: "held", want: anInteger, most: math.MaxInt64},
+	{name: "limit", want: anInteger, most: math.MaxInt64, optional: true},
 }
 
 // ParseQuota reads the header of a quota.

@@ -5,7 +5,8 @@ import "unicode/utf8"
 // scan is the one linear pass over a header before anything looks into it. It refuses what is not UTF-8, nests deeper
 // than MaxDepth (a JSON parser that recurses would end the process with a stack that recover cannot catch), or holds
 // half a surrogate pair as an escape (decoders replace it, so that two names would become one). What is left of JSON's
-// rules is the parser's to check: scan counts brackets outside strings and trusts nothing else.
+// rules is the parser's to check: as far as a header is JSON both see the same strings and brackets, and the parser
+// goes no further.
 func scan(raw []byte) *Error {
 	depth := 0
 	quoted := false
@@ -36,7 +37,9 @@ func scan(raw []byte) *Error {
 				return Errorf(BadHeader, "nests deeper than %d", MaxDepth)
 			}
 		case c == '}', c == ']':
-			depth--
+			if depth--; depth < 0 {
+				return Errorf(BadHeader, "unbalanced at byte %d", i)
+			}
 		}
 		i++
 	}

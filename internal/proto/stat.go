@@ -21,16 +21,16 @@ type StatReply struct {
 }
 
 var (
-	pathField  = field{name: "path", kind: array, most: MaxPath, optional: true}
+	pathField  = field{name: "path", want: anArray, most: MaxPath, optional: true}
 	statFields = []field{
-		{name: "namespace", kind: integer, most: math.MaxInt64, optional: true},
-		{name: "node", kind: integer, most: math.MaxInt64, optional: true},
+		{name: "namespace", want: anInteger, most: math.MaxInt64, optional: true},
+		{name: "node", want: anInteger, most: math.MaxInt64, optional: true},
 		pathField,
 	}
-	foundField      = field{name: "entries", kind: array, least: 1, most: MaxPath + 1}
+	foundField      = field{name: "entries", want: anArray, least: 1, most: MaxPath + 1}
 	statReplyFields = []field{
-		{name: "epoch", kind: integer, most: math.MaxInt64},
-		{name: "journal", kind: integer, most: math.MaxInt64},
+		{name: "epoch", want: anInteger, most: math.MaxInt64},
+		{name: "journal", want: anInteger, most: math.MaxInt64},
 		foundField,
 	}
 )

@@ -13,9 +13,9 @@ type UploadChunk struct {
 type UploadChunkReply struct{}
 
 var uploadChunkFields = []field{
-	{name: "upload", kind: integer, least: 1, most: math.MaxInt64},
-	{name: "index", kind: integer, most: MaxChunks - 1},
-	{name: "value", kind: hash},
+	{name: "upload", want: anInteger, least: 1, most: math.MaxInt64},
+	{name: "index", want: anInteger, most: MaxChunks - 1},
+	{name: "value", want: aHash},
 }
 
 // ParseUploadChunk reads the header of an upload-chunk.

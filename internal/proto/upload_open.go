@@ -17,13 +17,13 @@ type UploadOpenReply struct {
 
 var (
 	uploadOpenFields = []field{
-		{name: "key", kind: key},
-		{name: "size", kind: integer, most: MaxContent, optional: true},
+		{name: "key", want: aKey},
+		{name: "size", want: anInteger, most: MaxContent, optional: true},
 	}
 	uploadOpenReplyFields = []field{
-		{name: "upload", kind: integer, least: 1, most: math.MaxInt64},
-		{name: "chunk", kind: integer, least: ChunkSize, most: ChunkSize},
-		{name: "present", kind: bitmap, most: MaxChunks / 8, optional: true},
+		{name: "upload", want: anInteger, least: 1, most: math.MaxInt64},
+		{name: "chunk", want: anInteger, least: ChunkSize, most: ChunkSize},
+		{name: "present", want: aBitmap, most: MaxChunks / 8, optional: true},
 	}
 )
 

@@ -14,10 +14,10 @@ type UploadSeal struct {
 type UploadSealReply struct{}
 
 var uploadSealFields = []field{
-	{name: "key", kind: key},
-	{name: "upload", kind: integer, least: 1, most: math.MaxInt64},
-	{name: "size", kind: integer, most: MaxContent},
-	{name: "hash", kind: hash},
+	{name: "key", want: aKey},
+	{name: "upload", want: anInteger, least: 1, most: math.MaxInt64},
+	{name: "size", want: anInteger, most: MaxContent},
+	{name: "hash", want: aHash},
 }
 
 // ParseUploadSeal reads the header of an upload-seal.
