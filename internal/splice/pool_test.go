@@ -125,7 +125,7 @@ func TestPagesOfAnOrdinaryUser(t *testing.T) {
 	if os.Getenv("SPLICE_CHILD") != "pages" {
 		var as *syscall.Credential
 		if os.Getuid() == 0 {
-				as = &syscall.Credential{Uid: 65534, Gid: 65534}
+			as = &syscall.Credential{Uid: 65534, Gid: 65534}
 		}
 		reexecute(t, "pages", as)
 		return
