@@ -27,9 +27,8 @@ func resumeChanges(s *Service, c *Call, why Reason) Outcome {
 
 func (s *Service) changes(c *Call, h *proto.Changes, wait bool) Outcome {
 	seen := s.opt.Changes() // before the query: a commit between the two moves it and ends the wait at once
-	p := newPage()
-	add := p.add
-	epoch, journal, more, err := s.store.Changes(c.Peer.Who, h.Namespace, h.Epoch, h.Since, add)
+	p := newPage(proto.MaxBatch)
+	epoch, journal, more, err := s.store.Changes(c.Peer.Who, h.Namespace, h.Epoch, h.Since, p.add)
 	if err != nil {
 		return fail(err)
 	}

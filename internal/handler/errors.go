@@ -35,6 +35,7 @@ var codes = []struct {
 	{store.ErrRevoked, proto.Revoked, "this device's token was ended: log in again"},
 	{store.ErrReadOnly, proto.ReadOnly, "the server has stopped writing after a disk error: tell its administrator"},
 	{store.ErrRange, proto.BadHeader, ""},
+	{store.ErrAborted, proto.EntryAborted, "undone, because another entry failed"},
 }
 
 // toError makes what a peer is told of an error, and says whether it was one of ours to log.

@@ -5,14 +5,15 @@ import (
 	"sluice/internal/store"
 )
 
-// page collects entries until their encoding would fill a reply header.
+// page collects entries until their encoding would fill a reply header, or there are as many as the reply may hold.
 type page struct {
 	entries []proto.Entry
+	most    int
 	room    int
 }
 
 // newPage leaves room for the fields beside the entries.
-func newPage() *page { return &page{room: proto.MaxReplyHeader - 512} }
+func newPage(most int) *page { return &page{most: most, room: proto.MaxReplyHeader - 512} }
 
 // add takes one more entry, or says that the page is full.
 func (p *page) add(e store.Entry) bool {
@@ -31,7 +32,7 @@ func (p *page) add(e store.Entry) bool {
 			size++
 		}
 	}
-	if size > p.room {
+	if size > p.room || len(p.entries) == p.most {
 		return false
 	}
 	p.room -= size
@@ -49,7 +50,7 @@ func toEntry(e store.Entry) proto.Entry {
 // beginList answers a page of a folder's children, or of all below it.
 func beginList(s *Service, c *Call) Outcome {
 	h := c.Header.(*proto.List)
-	p := newPage()
+	p := newPage(proto.MaxReplyHeader) // a page of a list is bounded by its bytes alone
 	epoch, journal, more, err := s.store.List(c.Peer.Who, h.Namespace, h.Node, h.Recursive, h.After, p.add)
 	if err != nil {
 		return fail(err)

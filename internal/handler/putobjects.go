@@ -19,21 +19,12 @@ func beginPutObjects(s *Service, c *Call) Outcome {
 		return fail(err)
 	}
 	c.State = in
-	if c.BodyLen <= MemoryBody {
-		return Receive{}
-	}
-	return Receive{Into: pieces(in.Pieces())}
+	return Receive{Into: pieces(in.Pieces())} // no pieces: into memory
 }
 
 // finishPutObjects verifies, syncs and records the contents; a wrong one fails only its entry.
 func finishPutObjects(_ *Service, c *Call) Outcome {
-	var body []byte
-	if c.BodyLen <= MemoryBody {
-		if body = c.Body; body == nil {
-			body = []byte{}
-		}
-	}
-	failed, err := c.State.(*store.Incoming).Finish(body)
+	failed, err := c.State.(*store.Incoming).Finish(c.Body)
 	if err != nil {
 		return fail(err)
 	}
@@ -49,9 +40,9 @@ func abortPutObjects(_ *Service, c *Call) { c.State.(*store.Incoming).Abort() }
 
 // pieces gives the store's places as the connection takes them.
 func pieces(from []store.Piece) []Piece {
-	all := make([]Piece, len(from))
-	for i, p := range from {
-		all[i] = Piece{FD: p.FD, Offset: p.Offset, Length: p.Length}
+	var all []Piece
+	for _, p := range from {
+		all = append(all, Piece{FD: p.FD, Offset: p.Offset, Length: p.Length})
 	}
 	return all
 }
