@@ -65,9 +65,9 @@ func (tx *Tx) Unfinished(limit int) ([]int64, error) {
 	return tx.numbers(`SELECT id FROM content WHERE doomed IS NOT NULL AND complete = 0 LIMIT ?`, limit)
 }
 
-// FilesBetween lists the contents from first up to, not including, end that have a file of their own, in order.
+// FilesBetween lists the contents from first up to, not including, end that may have a file of their own, in order.
 func (tx *Tx) FilesBetween(first, end int64) ([]int64, error) {
-	return tx.numbers(`SELECT id FROM content WHERE id >= ? AND id < ? AND segment IS NULL AND size <> 0 ORDER BY id`, first, end)
+	return tx.numbers(`SELECT id FROM content WHERE id >= ? AND id < ? AND segment IS NULL ORDER BY id`, first, end)
 }
 
 func (tx *Tx) numbers(query string, args ...any) ([]int64, error) {

@@ -1,0 +1,118 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// turn lets many requests share one sync of the same file: while a sync runs, all who come form the next round, whose
+// first one syncs for all of them.
+//
+//	a: sync ━━━━━━━━━━
+//	b:    wait ───────┐ sync ━━━━━━━━
+//	c:       wait ────┴──── b's sync is c's too
+//
+// A failed sync is final: the kernel drops the bytes, and a second sync would succeed without them. So the first error is
+// kept and answered to all who come later.
+type turn struct {
+	one  sync.Mutex // held by the round under way
+	mu   sync.Mutex // guards what follows
+	next *round     // waits for one
+	err  error      // the first failure
+	refs int        // guarded by turns.mu, if it is one of those
+}
+
+type round struct {
+	done chan struct{}
+	err  error
+}
+
+// sync returns when a call of do that began after the call of sync has succeeded, or with the first error there was.
+func (t *turn) sync(do func() error) error {
+	t.mu.Lock()
+	if r := t.next; r != nil {
+		t.mu.Unlock()
+		<-r.done
+		return r.err
+	}
+	r := &round{done: make(chan struct{})}
+	t.next = r
+	t.mu.Unlock()
+
+	t.one.Lock()
+	defer t.one.Unlock()
+	defer close(r.done)
+	t.mu.Lock()
+	t.next = nil // who comes from now on may have written after do began
+	r.err = t.err
+	t.mu.Unlock()
+	if r.err == nil {
+		if r.err = do(); r.err != nil {
+			t.mu.Lock()
+			t.err = r.err
+			t.mu.Unlock()
+		}
+	}
+	return r.err
+}
+
+// turns are turns by number, kept while anybody uses them.
+type turns struct {
+	mu sync.Mutex
+	of map[int64]*turn
+}
+
+func (t *turns) get(number int64) *turn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.of == nil {
+		t.of = make(map[int64]*turn)
+	}
+	one := t.of[number]
+	if one == nil {
+		one = new(turn)
+		t.of[number] = one
+	}
+	one.refs++
+	return one
+}
+
+func (t *turns) put(number int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	one := t.of[number]
+	if one.refs--; one.refs == 0 {
+		delete(t.of, number)
+	}
+}
+
+// syncData makes a file's bytes durable.
+func (s *Store) syncData(fd int, what string) error {
+	err := s.step("sync " + what)
+	if err == nil {
+		err = again(func() error { return unix.Fdatasync(fd) })
+	}
+	return s.synced(what, err)
+}
+
+// synced judges the outcome of a sync. A full disk fails those who wait for it; any other error ends writing.
+func (s *Store) synced(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return full(fmt.Errorf("sync %s: %w", what, err))
+	}
+	s.stop("sync "+what, err)
+	return fmt.Errorf("%w: sync %s: %w", ErrReadOnly, what, err)
+}
+
+// startWriting tells the kernel to begin writing a range to disk, so that it goes on while the range is verified. It is
+// only a hint: the sync decides.
+func startWriting(fd int, offset, length int64) {
+	unix.SyncFileRange(fd, offset, length, unix.SYNC_FILE_RANGE_WRITE)
+}

@@ -1,0 +1,35 @@
+package store
+
+import "sluice/internal/db"
+
+// resolve is the one function that turns a hash into a content. It knows only complete contents that the account
+// holds: by a name, a past version, or an upload it has not named yet. For all others, there or not, it says ErrNotFound:
+// a hash is not a key.
+func resolve(tx *db.Tx, w Who, hash [32]byte) (db.Content, error) {
+	c, found, err := tx.HeldContent(w.Account, hash[:])
+	if err != nil {
+		return db.Content{}, err
+	}
+	if !found {
+		return db.Content{}, ErrNotFound
+	}
+	return c, nil
+}
+
+// Have tells which contents an account holds.
+func (s *Store) Have(w Who, hashes [][32]byte) ([]bool, error) {
+	held := make([]bool, len(hashes))
+	err := s.read(func(tx *db.Tx) error {
+		for i, h := range hashes {
+			switch _, err := resolve(tx, w, h); err {
+			case nil:
+				held[i] = true
+			case ErrNotFound:
+			default:
+				return err
+			}
+		}
+		return nil
+	})
+	return held, err
+}

@@ -1,0 +1,152 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/internal/db"
+)
+
+// Keeper does what must be done by one process only, while it holds keeper.lock: it moves the database's log into the
+// database, and sweeps what was never named. All workers run it; all but one wait for the lock. It returns when ctx ends.
+func (s *Store) Keeper(ctx context.Context) {
+	for {
+		l, err := lockFile(s.folder.keeperLock(), exclusive, 0)
+		if err == nil {
+			defer l.unlock()
+			break
+		}
+		if !errors.Is(err, ErrInUse) {
+			s.config.Log("warn", "become the keeper", err)
+		}
+		if !pause(ctx, keeperTries) {
+			return
+		}
+	}
+	s.config.Log("debug", "this worker is the keeper", nil)
+	log, swept := walWatch{path: s.folder.database() + "-wal"}, time.Now().Add(time.Minute-sweepEvery)
+	for pause(ctx, keeperTick) {
+		if s.stopped.Load() {
+			continue
+		}
+		if due, cut := log.due(time.Now()); due {
+			s.checkpoint(cut)
+			log.done(time.Now())
+		}
+		if time.Since(swept) >= sweepEvery {
+			if err := s.sweep(ctx, time.Now()); err != nil {
+				s.config.Log("warn", "sweep", err)
+			}
+			swept = time.Now()
+		}
+	}
+}
+
+// pause waits; false: ctx has ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (s *Store) checkpoint(cut bool) {
+	_, err := s.db.Checkpoint(cut)
+	switch {
+	case err == nil || errors.Is(err, db.ErrClosed):
+	case errors.Is(err, db.ErrIO):
+		s.stop("checkpoint", err)
+	default:
+		s.config.Log("warn", "checkpoint", err)
+	}
+}
+
+// walWatch says when the log is to be moved into the database: soon while it grows fast, seldom while it grows slowly,
+// never while it stands still.
+type walWatch struct {
+	path    string
+	written time.Time // the log's last change when it was last moved
+	at      time.Time // when that was
+}
+
+// due looks at the log; cut: to nothing, as it has become too long.
+func (w *walWatch) due(now time.Time) (due, cut bool) {
+	info, err := os.Stat(w.path)
+	if err != nil || info.Size() == 0 || info.ModTime().Equal(w.written) {
+		return false, false
+	}
+	since := now.Sub(w.at)
+	if since < walIdle && (info.Size() < walBusy || since < walPause) {
+		return false, false
+	}
+	w.written = info.ModTime()
+	return true, info.Size() > walGreatest
+}
+
+func (w *walWatch) done(now time.Time) { w.at = now }
+
+// sweep frees what was never named, in small transactions.
+func (s *Store) sweep(ctx context.Context, at time.Time) error {
+	before := func(kept time.Duration) int64 { return at.Add(-kept).UnixNano() }
+	err := s.sweepRows(ctx, func(tx *db.Tx) (int, error) { return tx.SweepHolds(before(holdKept), sweepBatch) })
+	if err != nil {
+		return err
+	}
+	err = s.sweepRows(ctx, func(tx *db.Tx) (int, error) { return tx.SweepRepeats(before(repeatKept), sweepBatch) })
+	if err != nil {
+		return err
+	}
+	if err := s.sweepUploads(ctx, before(uploadKept)); err != nil {
+		return err
+	}
+	return s.discardAll()
+}
+
+func (s *Store) sweepRows(ctx context.Context, batch func(tx *db.Tx) (int, error)) error {
+	for ctx.Err() == nil {
+		n := 0
+		err := s.write(func(tx *db.Tx) (err error) {
+			n, err = batch(tx)
+			return err
+		})
+		if err != nil || n < sweepBatch {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweepUploads ends uploads nobody has touched since a time. One that is being written to this very moment is passed by.
+func (s *Store) sweepUploads(ctx context.Context, before int64) error {
+	var stale []db.Upload
+	err := s.read(func(tx *db.Tx) (err error) {
+		stale, err = tx.StaleUploads(before, sweepBatch)
+		return err
+	})
+	for i := 0; i < len(stale) && err == nil && ctx.Err() == nil; i++ {
+		err = s.sweepUpload(&stale[i], before)
+	}
+	return err
+}
+
+func (s *Store) sweepUpload(u *db.Upload, before int64) error {
+	fd, err := s.openUploadFile(u.Content)
+	if err == nil {
+		defer unix.Close(fd)
+		if free, err := claim(fd, 0, 0); err != nil || !free {
+			return err
+		}
+	} else if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	_, err = s.endUpload(u.Account, u.ID, before, nothingElse)
+	return err
+}
