@@ -2,101 +2,178 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
-	"io"
-	"os"
+	"sync"
+	"time"
+
+	"sluice/internal/proto"
+	"sluice/internal/splice"
 )
 
-var errUnfinished = errors.New("not yet")
-
 // Remote is one server seen by one device. All methods may be called by any goroutine.
-type Remote struct{}
+type Remote struct {
+	opt      Options
+	address  string // host:port
+	pool     pool
+	pipes    *splice.Pool
+	up, down bucket
+	readers  sync.WaitGroup // goroutines of connections
 
-func Dial(ctx context.Context, opt Options) (*Remote, error) { return nil, errUnfinished }
-func (r *Remote) Close() error                               { return nil }
-func (r *Remote) Hello() HelloReply                          { return HelloReply{} }
-func (r *Remote) Token() string                              { return "" }
-func (r *Remote) Connections() int                           { return 4 }
-func (r *Remote) SetLimitRate(bytesPerSecond int64)          {}
-func (r *Remote) Ping(ctx context.Context) error             { return errUnfinished }
-func (r *Remote) Login(ctx context.Context, user, password, device string) (*LoginReply, error) {
-	return nil, errUnfinished
+	mu    sync.Mutex
+	token string
+	hello HelloReply // the latest answer
 }
 
-// Revoke ends a device's token; 0: this device's own.
-func (r *Remote) Revoke(ctx context.Context, device int64) error { return errUnfinished }
-func (r *Remote) Quota(ctx context.Context) (*QuotaReply, error) { return nil, errUnfinished }
-
-// Have: bit i tells whether this account holds hashes[i]. At most MaxBatch.
-func (r *Remote) Have(ctx context.Context, hashes []Hash) (Bitmap, error) { return nil, errUnfinished }
-
-// PutObjects sends contents: bodies[i] is objects[i].Size bytes long. At most MaxBatch and MaxObjectsBody bytes.
-func (r *Remote) PutObjects(ctx context.Context, objects []Object, bodies [][]byte) ([]EntryError, error) {
-	return nil, errUnfinished
+// Dial connects, says hello and waits for the answer: who one is, or an Error. The caller closes the Remote.
+func Dial(ctx context.Context, opt Options) (*Remote, error) {
+	address, err := ParseAddress(opt.Address)
+	if err != nil {
+		return nil, err
+	}
+	opt = opt.withDefaults()
+	r := &Remote{
+		opt:     opt,
+		address: address,
+		token:   opt.Token,
+		// Two for each connection: one that is being filled from it and one that is flushed into it.
+		pipes: splice.NewPool(int64(opt.Connections)*2*pipeSize, pipeSize),
+	}
+	r.pool.remote = r
+	r.pool.news = make(chan struct{})
+	r.SetLimitRate(opt.LimitRate)
+	if err := r.retry(ctx, min(opt.Retries, dialRetries), r.greet); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
 }
 
-// Commit sends a commit; a zero Key is filled with random bits.
-func (r *Remote) Commit(ctx context.Context, c *CommitRequest) (*CommitReply, error) {
-	return nil, errUnfinished
+// Close ends all connections and calls, and waits until nothing of them is left.
+func (r *Remote) Close() error {
+	r.pool.close()
+	r.readers.Wait()
+	r.pipes.Close()
+	return nil
 }
 
-// Listing is what a folder held at one journal number: folders before what they hold.
-type Listing struct {
-	Epoch, Journal int64
-	Entries        []Entry
+// Hello is what the server said last of who one is.
+func (r *Remote) Hello() HelloReply {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hello
 }
 
-// ListPage asks for one page.
-func (r *Remote) ListPage(ctx context.Context, q ListRequest) (*ListReply, error) {
-	return nil, errUnfinished
+// Token is the device token in use; Login changes it.
+func (r *Remote) Token() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.token
 }
 
-// List gives the children of a folder (0: the root of home), all pages.
-func (r *Remote) List(ctx context.Context, node int64) (*Listing, error) { return nil, errUnfinished }
+// Connections is how many connections may be open at once.
+func (r *Remote) Connections() int { return r.opt.Connections }
 
-// ListAll gives all below a folder (0: the root of home) as it stood at one journal number.
-func (r *Remote) ListAll(ctx context.Context, node int64) (*Listing, error) { return nil, errUnfinished }
-func (r *Remote) Stat(ctx context.Context, node int64, path []string) (*StatReply, error) {
-	return nil, errUnfinished
-}
-func (r *Remote) Changes(ctx context.Context, q ChangesRequest) (*ChangesReply, error) {
-	return nil, errUnfinished
+// SetLimitRate changes the limit in bytes a second, each way, of all connections together; 0: none.
+func (r *Remote) SetLimitRate(bytesPerSecond int64) {
+	r.up.rate.Store(max(bytesPerSecond, 0))
+	r.down.rate.Store(max(bytesPerSecond, 0))
 }
 
-// Get writes a range of a content to w (length -1: to its end) and tells how many bytes were written. When the whole
-// content was asked for, its hash is verified before Get succeeds; one of at most ChunkSize before a byte is written.
-func (r *Remote) Get(ctx context.Context, hash Hash, offset, length int64, w io.Writer) (int64, error) {
-	return 0, errUnfinished
+// watchEvery is how often a connection looks whether it still moves.
+func (r *Remote) watchEvery() time.Duration { return min(r.opt.Timeout, pingAfter) / 4 }
+
+// do carries a call, on as many connections after one another as it takes. The caller has its body and sink back when
+// do returns.
+func (r *Remote) do(ctx context.Context, q *call) (reply, error) {
+	var got reply
+	var busy error
+	err := r.retry(ctx, r.opt.Retries, func(ctx context.Context) error {
+		c, err := r.pool.choose(ctx, q.waits > 0)
+		if err != nil {
+			return err
+		}
+		defer r.pool.leave(c, q.waits > 0)
+		got, err = c.do(ctx, q)
+		if q.hasty && CodeOf(err) == proto.Busy {
+			busy = err
+			return nil
+		}
+		return err
+	})
+	if err == nil {
+		err = busy
+	}
+	return got, err
 }
 
-// Got is one content of a GetObjects: Data is verified against its hash. Code other than OK: no data.
-type Got struct {
-	Size int64
-	Code Code
-	Data []byte
+// retry repeats try after temporary failures, at most so many times, with a growing pause.
+func (r *Remote) retry(ctx context.Context, retries int, try func(context.Context) error) error {
+	for attempt := 1; ; attempt++ {
+		err := ctx.Err()
+		if err == nil {
+			err = try(ctx)
+		}
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		pause, again := temporary(err)
+		if !again || attempt > retries {
+			return err
+		}
+		if err := sleep(ctx, max(pause, backoff(attempt))); err != nil {
+			return err
+		}
+	}
 }
 
-// GetObjects answers a prefix of what was asked, at least one. The data lies in buf as far as it has the capacity.
-func (r *Remote) GetObjects(ctx context.Context, hashes []Hash, buf []byte) ([]Got, error) {
-	return nil, errUnfinished
+// greet makes sure that a connection stands whose hello was answered.
+func (r *Remote) greet(ctx context.Context) error {
+	c, err := r.pool.choose(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer r.pool.leave(c, false)
+	select {
+	case <-c.hello:
+		return nil
+	case <-c.dead:
+		return c.cause()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
-// Upload sends a file of any size above MaxObjectsBody. progress (may be nil) is told of bytes as they are acknowledged.
-func (r *Remote) Upload(ctx context.Context, f *os.File, size int64, progress func(n int64)) (Hash, error) {
-	return Hash{}, errUnfinished
+// greeting is the hello of a new connection, and what is done with its answer.
+func (r *Remote) greeting(c *conn) (*call, func(proto.Header) error) {
+	token := r.Token()
+	q := newCall(proto.TypeHello, &proto.Hello{Versions: []uint8{proto.Version}, Token: token, Agent: r.opt.Agent})
+	return q, func(header proto.Header) error {
+		answer := header.(*proto.HelloReply)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.hello.Server != "" && r.hello.Server != answer.Server {
+			return ErrOtherServer
+		}
+		if token == r.token { // else a log-in has overtaken it
+			r.hello = *answer
+		}
+		close(c.hello)
+		return nil
+	}
 }
 
-// UploadReader sends what rd holds to its end, however long it is.
-func (r *Remote) UploadReader(ctx context.Context, rd io.Reader, progress func(n int64)) (Hash, int64, error) {
-	return Hash{}, 0, errUnfinished
+// newKey marks a changing request.
+func newKey() (key Key) {
+	rand.Read(key[:]) // never fails
+	return key
 }
 
-// Download writes a content of any size into f from offset 0 and verifies it before it returns nil.
-func (r *Remote) Download(ctx context.Context, hash Hash, size int64, f *os.File, progress func(n int64)) error {
-	return errUnfinished
-}
-
-// Discard reads a content and drops its bytes in the kernel, unverified: for measuring.
-func (r *Remote) Discard(ctx context.Context, hash Hash, size int64, progress func(n int64)) error {
-	return errUnfinished
+// IsTemporary tells whether err may be gone when the same is tried later.
+func IsTemporary(err error) bool {
+	_, yes := temporary(err)
+	return yes || errors.Is(err, context.DeadlineExceeded)
 }

@@ -4,29 +4,28 @@ import "sluice/internal/proto"
 
 // The wire's own values as the rooms above see them, so that a command needs no import of proto.
 type (
-	Hash            = proto.Hash
-	Key             = proto.Key
-	Code            = proto.Code
-	Kind            = proto.Kind
-	Op              = proto.Op
-	Place           = proto.Place
-	Change          = proto.Change
-	Changed         = proto.Changed
-	Entry           = proto.Entry
-	Object          = proto.Object
-	EntryError      = proto.EntryError
-	Bitmap          = proto.Bitmap
-	HelloReply      = proto.HelloReply
-	LoginReply      = proto.LoginReply
-	QuotaReply      = proto.QuotaReply
-	CommitRequest   = proto.Commit
-	CommitReply     = proto.CommitReply
-	ListRequest     = proto.List
-	ListReply       = proto.ListReply
-	StatReply       = proto.StatReply
-	ChangesRequest  = proto.Changes
-	ChangesReply    = proto.ChangesReply
-	UploadOpenReply = proto.UploadOpenReply
+	Hash           = proto.Hash
+	Key            = proto.Key
+	Code           = proto.Code
+	Kind           = proto.Kind
+	Op             = proto.Op
+	Place          = proto.Place
+	Change         = proto.Change
+	Changed        = proto.Changed
+	Entry          = proto.Entry
+	Object         = proto.Object
+	EntryError     = proto.EntryError
+	Bitmap         = proto.Bitmap
+	HelloReply     = proto.HelloReply
+	LoginReply     = proto.LoginReply
+	QuotaReply     = proto.QuotaReply
+	CommitRequest  = proto.Commit
+	CommitReply    = proto.CommitReply
+	ListRequest    = proto.List
+	ListReply      = proto.ListReply
+	StatReply      = proto.StatReply
+	ChangesRequest = proto.Changes
+	ChangesReply   = proto.ChangesReply
 )
 
 const (
@@ -72,3 +71,12 @@ const (
 	Cycle        = proto.Cycle
 	TooLarge     = proto.TooLarge
 )
+
+// EscapeName is a name's one spelling in JSON and in --json output: %XX for what is not UTF-8, and for '%'.
+func EscapeName(raw string) string { return proto.EscapeName(raw) }
+
+// Terminal is a name with its control characters made visible.
+func Terminal(raw string) string { return proto.Terminal(raw) }
+
+// CheckName says whether raw can be a name.
+func CheckName(raw string) error { return proto.CheckName(raw) }
