@@ -109,7 +109,7 @@ CREATE TABLE node (
 ) STRICT;
 CREATE UNIQUE INDEX node_name ON node (parent, name);
 CREATE INDEX node_version ON node (namespace, version);          -- changes since
-CREATE INDEX node_content ON node (content) WHERE content IS NOT NULL;   -- who holds it?
+CREATE INDEX node_content ON node (content, namespace) WHERE content IS NOT NULL;   -- who holds it?
 
 -- A past version: a name that was replaced or deleted, as it was. A deleted folder is one row.
 CREATE TABLE past (
@@ -131,7 +131,7 @@ CREATE TABLE past (
 ) STRICT;
 CREATE INDEX past_until   ON past (namespace, until);            -- deletes since; trash
 CREATE INDEX past_node    ON past (node);                        -- versions of a name
-CREATE INDEX past_content ON past (content) WHERE content IS NOT NULL;
+CREATE INDEX past_content ON past (content, namespace) WHERE content IS NOT NULL;
 
 -- A hold: an account uploaded this content and no commit of its own has named it yet. It is charged until then, or until
 -- the sweep.
