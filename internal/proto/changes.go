@@ -77,6 +77,7 @@ func ParseChangesReply(raw []byte) (*ChangesReply, error) {
 			x.More = v.n != 0
 		case "entries":
 			r := newEntryReader()
+			x.Entries = make([]Entry, 0, len(v.json.Raw)/160+1) // about what a file takes
 			v.err = pageField.each(v, func(i int, json gjson.Result) *Error {
 				e, err := r.read(json, shapeRoot|shapeDeleted)
 				if err == nil && i > 0 && e.Version < x.Entries[i-1].Version {

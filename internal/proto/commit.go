@@ -64,6 +64,7 @@ func ParseCommit(raw []byte) (*Commit, error) {
 			x.All = v.n == 1
 		case "changes":
 			r := newChangeReader()
+			x.Changes = make([]Change, 0, min(MaxBatch, len(v.json.Raw)/128+1)) // about what a put takes
 			v.err = changesField.each(v, func(i int, json gjson.Result) *Error {
 				c, err := r.read(i, json)
 				x.Changes = append(x.Changes, c)

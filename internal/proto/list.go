@@ -78,6 +78,7 @@ func ParseListReply(raw []byte) (*ListReply, error) {
 			x.More = v.n != 0
 		case "entries":
 			r := newEntryReader()
+			x.Entries = make([]Entry, 0, len(v.json.Raw)/160+1) // about what a file takes
 			v.err = entriesField.each(v, func(_ int, json gjson.Result) *Error {
 				e, err := r.read(json, 0)
 				x.Entries = append(x.Entries, e)

@@ -2,48 +2,52 @@ package proto
 
 import "unicode/utf8"
 
-// scan is the one linear pass over a header before anything looks into it. It refuses what is not UTF-8, nests deeper
-// than MaxDepth (a JSON parser that recurses would end the process with a stack that recover cannot catch), or holds
-// half a surrogate pair as an escape (decoders replace it, so that two names would become one). What is left of JSON's
-// rules is the parser's to check: as far as a header is JSON both see the same strings and brackets, and the parser
-// goes no further.
+// scan goes over a header before anything looks into it, in linear time. It refuses what is not UTF-8, nests deeper than
+// MaxDepth (a JSON parser that recurses would end the process with a stack that recover cannot catch), or holds half a
+// surrogate pair as an escape (decoders replace it, so that two names would become one). What is left of JSON's rules is
+// the parser's to check: as far as a header is JSON both see the same strings and brackets, and the parser goes no
+// further.
 func scan(raw []byte) *Error {
+	if !utf8.Valid(raw) {
+		return Errorf(BadHeader, "not UTF-8")
+	}
 	depth := 0
-	quoted := false
-	for i := 0; i < len(raw); {
-		c := raw[i]
-		switch {
-		case c >= utf8.RuneSelf:
-			r, n := utf8.DecodeRune(raw[i:])
-			if r == utf8.RuneError && n == 1 {
-				return Errorf(BadHeader, "not UTF-8 at byte %d", i)
+	for i := 0; i < len(raw); i++ {
+		switch raw[i] {
+		case '"':
+			n, err := scanString(raw[i+1:])
+			if err != nil {
+				return err
 			}
 			i += n
-			continue
-		case quoted && c == '"':
-			quoted = false
-		case quoted && c == '\\':
-			n := escaped(raw[i:])
-			if n == 0 {
-				return Errorf(BadHeader, "half a surrogate pair at byte %d", i)
-			}
-			i += n
-			continue
-		case quoted:
-		case c == '"':
-			quoted = true
-		case c == '{', c == '[':
+		case '{', '[':
 			if depth++; depth > MaxDepth {
 				return Errorf(BadHeader, "nests deeper than %d", MaxDepth)
 			}
-		case c == '}', c == ']':
+		case '}', ']':
 			if depth--; depth < 0 {
 				return Errorf(BadHeader, "unbalanced at byte %d", i)
 			}
 		}
-		i++
 	}
 	return nil
+}
+
+// scanString tells the length of the string that b is within, its closing quote included.
+func scanString(b []byte) (int, *Error) {
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			return i + 1, nil
+		case '\\':
+			n := escaped(b[i:])
+			if n == 0 {
+				return 0, Errorf(BadHeader, "half a surrogate pair")
+			}
+			i += n - 1
+		}
+	}
+	return len(b), nil
 }
 
 // escaped tells the length of the escape that b begins with, taking both halves of a surrogate pair as one; 0: half a
