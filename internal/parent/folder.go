@@ -15,7 +15,7 @@ import (
 // The parent's names in the data folder.
 const (
 	lockName    = "server.lock"
-	pageName    = "page"
+	PageName    = "page"
 	ControlName = "control.sock"
 )
 

@@ -34,7 +34,7 @@ func Run(ctx context.Context, config Config) error {
 		return err
 	}
 	defer lock.Close()
-	page, err := stats.Create(filepath.Join(config.Data, pageName))
+	page, err := stats.Create(filepath.Join(config.Data, PageName))
 	if err != nil {
 		return err
 	}

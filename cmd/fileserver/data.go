@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"sluice/internal/control"
+	"sluice/internal/parent"
+	"sluice/internal/store"
+)
+
+const databaseName = "sluice.db"
+
+// checkFolder refuses a folder before a file is made in it: one that holds other things
+// (a slip in --data), and one whose database belongs to another user (files made by root
+// would lock the service out).
+func checkFolder(data string) error {
+	info, err := os.Stat(filepath.Join(data, databaseName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return checkEmpty(data)
+	}
+	if err != nil {
+		return fmt.Errorf("look at the data folder: %w", err)
+	}
+	owner := info.Sys().(*syscall.Stat_t).Uid
+	if int(owner) == os.Geteuid() {
+		return nil
+	}
+	name := "#" + strconv.Itoa(int(owner))
+	if u, err := user.LookupId(strconv.Itoa(int(owner))); err == nil {
+		name = u.Username
+	}
+	return fmt.Errorf("%w: the data folder %s belongs to user %s; run this as that user: sudo -u %s sluiced ...", fs.ErrPermission, data, name, quoteShell(name))
+}
+
+func checkEmpty(data string) error {
+	entries, err := os.ReadDir(data)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("look at the data folder: %w", err)
+	}
+	strange := ""
+	for _, e := range entries {
+		switch e.Name() {
+		case "server.lock", "schema.lock": // a first start that was cut off
+			return nil
+		case "lost+found":
+		default:
+			strange = e.Name()
+		}
+	}
+	if strange != "" {
+		return usageError{fmt.Sprintf("%s is not a data folder and not empty (it holds %q): name another or an empty folder with --data", data, strange)}
+	}
+	return nil
+}
+
+// withStore runs f on the data folder, beside a running server or without one, and tells
+// the server's workers what has changed.
+func (p *program) withStore(data string, f func(*store.Store) error) error {
+	if err := checkFolder(data); err != nil {
+		return err
+	}
+	raise, done, err := control.Changes(filepath.Join(data, parent.PageName))
+	if err != nil {
+		return err
+	}
+	defer done()
+	s, err := store.OpenCommand(store.Config{Data: data, OnCommit: raise})
+	if err != nil {
+		return err
+	}
+	err = f(s)
+	if closed := s.Close(); err == nil {
+		err = closed
+	}
+	return err
+}

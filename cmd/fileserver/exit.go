@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"syscall"
+
+	"sluice/internal/control"
+	"sluice/internal/parent"
+	"sluice/internal/store"
+)
+
+// The exit codes, the same as the client's.
+const (
+	codeDone        = 0
+	codeOther       = 1
+	codeUsage       = 2
+	codeNotFound    = 3
+	codeDenied      = 4
+	codeTemporary   = 5
+	codeFull        = 8
+	codeIntegrity   = 10
+	codeVersion     = 11
+	codeInterrupted = 130
+)
+
+// errUsage is an argument or a setting that cannot be meant.
+var errUsage = errors.New("usage")
+
+// usageError is an error whose text stands alone and whose code is codeUsage.
+type usageError struct{ text string }
+
+func (e usageError) Error() string        { return e.text }
+func (e usageError) Is(target error) bool { return target == errUsage }
+
+// codeOf is the exit code of err; the first row that fits.
+func codeOf(err error) int {
+	var start *parent.StartUpError
+	if errors.As(err, &start) {
+		if start.Code > 0 && start.Code < 256 {
+			return start.Code
+		}
+		return codeOther
+	}
+	for _, row := range []struct {
+		cause error
+		code  int
+	}{
+		{errUsage, codeUsage},
+		{parent.ErrConfig, codeUsage},
+		{parent.ErrPlain, codeUsage},
+		{parent.ErrInUse, codeTemporary},
+		{parent.ErrKilled, codeInterrupted},
+		{control.ErrNotRunning, codeNotFound},
+		{store.ErrDamaged, codeIntegrity},
+		{store.ErrNewer, codeVersion},
+		{store.ErrInUse, codeTemporary},
+		{store.ErrBusy, codeTemporary},
+		{store.ErrNotFound, codeNotFound},
+		{store.ErrSpace, codeFull},
+		{store.ErrQuota, codeFull},
+		{syscall.ENOSPC, codeFull},
+		{syscall.EDQUOT, codeFull},
+		{syscall.EADDRINUSE, codeTemporary},
+		{fs.ErrPermission, codeDenied},
+		{fs.ErrNotExist, codeNotFound},
+	} {
+		if errors.Is(err, row.cause) {
+			return row.code
+		}
+	}
+	return codeOther
+}

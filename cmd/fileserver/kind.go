@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// kind reads a setting's value from text, as flags and environment give it. The file
+// gives typed values, which toText turns into the same text after checking their type.
+type kind struct {
+	read   func(into any, text string) error
+	inFile string // the TOML type, for error messages
+}
+
+var (
+	text = kind{inFile: "string", read: func(into any, text string) error {
+		*into.(*string) = text
+		return nil
+	}}
+	// list is separated by commas or spaces; no address holds either.
+	list = kind{inFile: "list of strings", read: func(into any, text string) error {
+		*into.(*[]string) = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+		return nil
+	}}
+)
+
+func oneOf(words ...string) kind {
+	return kind{inFile: "string", read: func(into any, text string) error {
+		if !slices.Contains(words, text) {
+			return fmt.Errorf("want %s", strings.Join(words, " or "))
+		}
+		*into.(*string) = text
+		return nil
+	}}
+}
+
+func number(least, most int64) kind {
+	return kind{inFile: "integer", read: func(into any, text string) error {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < least || n > most {
+			return fmt.Errorf("want a number from %d to %d", least, most)
+		}
+		*into.(*int64) = n
+		return nil
+	}}
+}
+
+func duration(least, most time.Duration) kind {
+	return kind{inFile: "string", read: func(into any, text string) error {
+		d, err := time.ParseDuration(text)
+		if err != nil || d < least || d > most {
+			return fmt.Errorf("want a time from %v to %v, for example 30s or 5m", least, most)
+		}
+		*into.(*time.Duration) = d
+		return nil
+	}}
+}
+
+// toText turns a value from the file into what read takes.
+func (k kind) toText(value any) (string, error) {
+	switch v := value.(type) {
+	case string:
+		if k.inFile == "string" {
+			return v, nil
+		}
+	case int64:
+		if k.inFile == "integer" {
+			return strconv.FormatInt(v, 10), nil
+		}
+	case []any:
+		if k.inFile != "list of strings" {
+			break
+		}
+		var parts []string
+		for _, part := range v {
+			s, ok := part.(string)
+			if !ok {
+				return "", fmt.Errorf("want a list of strings")
+			}
+			parts = append(parts, s)
+		}
+		return strings.Join(parts, ","), nil
+	}
+	return "", fmt.Errorf("want a %s", k.inFile)
+}
+
+// write is the value as TOML; fields of other types there are none.
+func write(field any) string {
+	switch v := field.(type) {
+	case *string:
+		return strconv.Quote(*v)
+	case *int64:
+		return strconv.FormatInt(*v, 10)
+	case *time.Duration:
+		return strconv.Quote(v.String())
+	case *[]string:
+		quoted := make([]string, len(*v))
+		for i, s := range *v {
+			quoted[i] = strconv.Quote(s)
+		}
+		return "[" + strings.Join(quoted, ", ") + "]"
+	}
+	return ""
+}

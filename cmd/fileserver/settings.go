@@ -1,0 +1,83 @@
+package main
+
+import (
+	"time"
+
+	"sluice/internal/parent"
+)
+
+// settings is what flags, environment and configuration file say together.
+type settings struct {
+	data           string
+	listen         []string
+	workers        int64
+	logLevel       string
+	logFormat      string
+	plain          string
+	maxConnections int64
+	maxUnknown     int64
+	congestion     string
+	idleTimeout    time.Duration
+	headerTimeout  time.Duration
+	drainLimit     time.Duration
+	leastRate      int64
+}
+
+// setting is one row: its name in the file and as a flag, what it means, and how its
+// value is read and written.
+type setting struct {
+	name   string
+	value  string // what stands for the value in help
+	about  string
+	common bool // belongs to every command, not only to serve
+	kind   kind
+	field  func(*settings) any // *string, *int64, *[]string or *time.Duration
+}
+
+// table is every setting, in the order of the printed configuration file.
+func table() []setting {
+	return []setting{
+		{"data", "DIR", "data folder (else $STATE_DIRECTORY, /var/lib/sluice as root, $XDG_STATE_HOME/sluiced)", true, text,
+			func(s *settings) any { return &s.data }},
+		{"listen", "ADDR", "address to listen on, HOST:PORT; give it again for more", false, list,
+			func(s *settings) any { return &s.listen }},
+		{"plain", "refuse|allow", "plain TCP to other machines: nothing is encrypted, so only where the network is safe", false, oneOf("refuse", "allow"),
+			func(s *settings) any { return &s.plain }},
+		{"workers", "N", "worker processes; 0: one a core", false, number(0, 64),
+			func(s *settings) any { return &s.workers }},
+		{"max-connections", "N", "connections in total; more are closed as they come", false, number(1, 1<<20),
+			func(s *settings) any { return &s.maxConnections }},
+		{"max-unknown", "N", "of these, from one address (IPv6: from one /64) and not logged in", false, number(1, 1<<20),
+			func(s *settings) any { return &s.maxUnknown }},
+		{"congestion", "NAME", "congestion control of connections (cubic, bbr, ...); empty: the system's", false, text,
+			func(s *settings) any { return &s.congestion }},
+		{"idle-timeout", "TIME", "a connection without a request is closed after this", false, duration(time.Second, 24*time.Hour),
+			func(s *settings) any { return &s.idleTimeout }},
+		{"header-timeout", "TIME", "a request's header must be in within this", false, duration(time.Second, time.Hour),
+			func(s *settings) any { return &s.headerTimeout }},
+		{"drain-limit", "TIME", "a stopping server lets requests finish for this long", false, duration(0, time.Hour),
+			func(s *settings) any { return &s.drainLimit }},
+		{"least-rate", "BYTES", "a body that flows more slowly, in bytes a second, is given up", false, number(0, 1<<30),
+			func(s *settings) any { return &s.leastRate }},
+		{"log-level", "LEVEL", "error, warn, info or debug (one line a request)", true, oneOf("error", "warn", "info", "debug"),
+			func(s *settings) any { return &s.logLevel }},
+		{"log-format", "text|json", "how log lines look", true, oneOf("text", "json"),
+			func(s *settings) any { return &s.logFormat }},
+	}
+}
+
+// defaults is what holds where nothing is said. data stays empty: see dataFolder.
+func defaults() settings {
+	return settings{
+		listen:         []string{"localhost:7440"},
+		plain:          "refuse",
+		logLevel:       "info",
+		logFormat:      "text",
+		maxConnections: parent.DefaultMaxConnections,
+		maxUnknown:     parent.DefaultMaxUnknown,
+		idleTimeout:    5 * time.Minute,
+		headerTimeout:  10 * time.Second,
+		drainLimit:     parent.DefaultDrainLimit,
+		leastRate:      1024,
+	}
+}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sluice/internal/store"
+)
+
+func (p *program) userCommand() *cobra.Command {
+	group := &cobra.Command{
+		Use:   "user",
+		Short: "Add, change, list and remove accounts",
+		Long:  "Accounts are kept in the data folder. These commands work beside a running server and without one.",
+		Example: `  sluiced user add ann --quota 10G
+  sluiced user list
+  sluiced user set ann --quota none
+  sluiced user remove ann`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return usageError{"say add, set, list or remove: `sluiced user add NAME`"}
+		},
+	}
+	group.AddCommand(p.userAdd(), p.userSet(), p.userList(), p.userRemove())
+	return group
+}
+
+func (p *program) userAdd() *cobra.Command {
+	var from passwordSource
+	var quota string
+	var dry bool
+	command := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add an account",
+		Example: `  sluiced user add ann                                  asks for the password
+  sluiced user add ann --quota 10G --password-file secret
+  pass show sluice/ann | sluiced user add ann --password-stdin`,
+		Args: exactly("NAME"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			s, err := p.flags.load()
+			if err != nil {
+				return err
+			}
+			limit, err := parseSize(quota)
+			if err != nil {
+				return err
+			}
+			if dry {
+				return p.say("would add user %s with %s", visible(args[0]), quotaText(limit))
+			}
+			password, err := p.password(from, args[0])
+			if err != nil {
+				return err
+			}
+			err = p.withStore(s.data, func(st *store.Store) error { return st.UserAdd(args[0], password, limit) })
+			if err != nil {
+				return fmt.Errorf("add user: %w", err)
+			}
+			return p.say("added user %s with %s", visible(args[0]), quotaText(limit))
+		},
+	}
+	from.add(command.Flags())
+	command.Flags().StringVar(&quota, "quota", "none", "bytes the account may keep, versions included: `SIZE` like 10G, or none")
+	command.Flags().BoolVarP(&dry, "dry-run", "n", false, "only say what would be done")
+	return command
+}
+
+func (p *program) userSet() *cobra.Command {
+	var from passwordSource
+	var quota string
+	var ask, dry bool
+	command := &cobra.Command{
+		Use:   "set NAME",
+		Short: "Change an account's password or quota",
+		Example: `  sluiced user set ann --quota 20G
+  sluiced user set ann --password                       asks for the new one
+  sluiced user set ann --password-stdin < secret`,
+		Args: exactly("NAME"),
+		RunE: func(command *cobra.Command, args []string) error {
+			s, err := p.flags.load()
+			if err != nil {
+				return err
+			}
+			var limit *int64
+			if command.Flags().Changed("quota") {
+				n, err := parseSize(quota)
+				if err != nil {
+					return err
+				}
+				limit = &n
+			}
+			change := ask || from.stdin || from.file != ""
+			if limit == nil && !change {
+				return usageError{"nothing to change: give --quota SIZE, --password, --password-stdin or --password-file"}
+			}
+			if dry {
+				return p.say("would change user %s", visible(args[0]))
+			}
+			var secret *string
+			if change {
+				password, err := p.password(from, args[0])
+				if err != nil {
+					return err
+				}
+				secret = &password
+			}
+			err = p.withStore(s.data, func(st *store.Store) error { return st.UserSet(args[0], secret, limit) })
+			if err != nil {
+				return fmt.Errorf("change user: %w", err)
+			}
+			return p.say("changed user %s", visible(args[0]))
+		},
+	}
+	from.add(command.Flags())
+	command.Flags().BoolVar(&ask, "password", false, "change the password; it is asked for")
+	command.Flags().StringVar(&quota, "quota", "", "bytes the account may keep, versions included: `SIZE` like 10G, or none")
+	command.Flags().BoolVarP(&dry, "dry-run", "n", false, "only say what would be done")
+	return command
+}
+
+// userLine is an account in JSON.
+type userLine struct {
+	Name  string `json:"name"`
+	Quota int64  `json:"quota"` // 0: none
+	Used  int64  `json:"used"`
+	Held  int64  `json:"held"`
+	Made  string `json:"made"`
+}
+
+func (p *program) userList() *cobra.Command {
+	var asJSON bool
+	command := &cobra.Command{
+		Use:     "list",
+		Short:   "List the accounts",
+		Example: "  sluiced user list\n  sluiced user list --json",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			s, err := p.flags.load()
+			if err != nil {
+				return err
+			}
+			var users []store.User
+			err = p.withStore(s.data, func(st *store.Store) error {
+				users, err = st.Users()
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("list users: %w", err)
+			}
+			if asJSON {
+				return p.usersJSON(users)
+			}
+			return p.usersTable(users)
+		},
+	}
+	command.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
+	return command
+}
+
+func (p *program) usersJSON(users []store.User) error {
+	lines := make([]userLine, 0, len(users))
+	for _, u := range users {
+		lines = append(lines, userLine{u.Name, u.Quota, u.Used, u.Held, time.Unix(0, u.Made).UTC().Format(time.RFC3339)})
+	}
+	return json.NewEncoder(p.stdout).Encode(struct {
+		Users []userLine `json:"users"`
+	}{lines})
+}
+
+func (p *program) usersTable(users []store.User) error {
+	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tUSED\tHELD\tQUOTA\tMADE")
+	for _, u := range users {
+		quota := "none"
+		if u.Quota > 0 {
+			quota = formatSize(u.Quota)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", visible(u.Name), formatSize(u.Used), formatSize(u.Held), quota,
+			time.Unix(0, u.Made).Format(time.DateOnly))
+	}
+	return table.Flush()
+}
+
+func (p *program) userRemove() *cobra.Command {
+	var yes, dry bool
+	command := &cobra.Command{
+		Use:     "remove NAME",
+		Short:   "Remove an account with all its files and versions",
+		Example: "  sluiced user remove ann\n  sluiced user remove ann --yes          does not ask",
+		Args:    exactly("NAME"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			s, err := p.flags.load()
+			if err != nil {
+				return err
+			}
+			name := visible(args[0])
+			if dry {
+				return p.say("would remove user %s with all files and versions", name)
+			}
+			if !yes {
+				if !p.onTerminal() {
+					return usageError{fmt.Sprintf("removing user %s removes all its files: say --yes", name)}
+				}
+				answer, err := p.ask(fmt.Sprintf("Remove user %s with all files and versions? Type the name to confirm: ", name))
+				if err != nil {
+					return err
+				}
+				if answer != args[0] {
+					return usageError{"not confirmed: nothing was removed"}
+				}
+			}
+			err = p.withStore(s.data, func(st *store.Store) error { return st.UserRemove(args[0]) })
+			if err != nil {
+				return fmt.Errorf("remove user: %w", err)
+			}
+			return p.say("removed user %s", name)
+		},
+	}
+	command.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	command.Flags().BoolVarP(&dry, "dry-run", "n", false, "only say what would be done")
+	return command
+}
+
+func quotaText(limit int64) string {
+	if limit == 0 {
+		return "no quota"
+	}
+	return "a quota of " + formatSize(limit)
+}
+
+// say writes one line to standard output.
+func (p *program) say(format string, args ...any) error {
+	_, err := fmt.Fprintf(p.stdout, format+"\n", args...)
+	return err
+}
+
+// exactly is the check of a command with these arguments, by name.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(command *cobra.Command, args []string) error {
+		if len(args) == len(names) {
+			return nil
+		}
+		return usageError{fmt.Sprintf("%s wants %d argument (%s), got %d", command.CommandPath(), len(names), names[0], len(args))}
+	}
+}
