@@ -1,0 +1,204 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/internal/client"
+	"sluice/internal/hash"
+)
+
+// sendLarge sends files above MaxObjectsBody, one after another: each uses all connections.
+func (p *pusher) sendLarge(ctx context.Context, tasks []task) {
+	p.learnSizes(p.root)
+	for _, t := range tasks {
+		if ctx.Err() != nil || p.stopped() {
+			return
+		}
+		p.sendOneLarge(ctx, t)
+	}
+}
+
+// learnSizes notes the sizes of the server's large files: a local one of the same size may well be there already.
+func (p *pusher) learnSizes(n *Node) {
+	if n == nil {
+		return
+	}
+	p.sizes.Lock()
+	defer p.sizes.Unlock()
+	if p.familiar == nil {
+		p.familiar = make(map[int64]bool)
+	}
+	var below func(n *Node)
+	below = func(n *Node) {
+		for i := range n.Children {
+			c := &n.Children[i]
+			if c.Size > client.MaxObjectsBody {
+				p.familiar[c.Size] = true
+			}
+			below(c)
+		}
+	}
+	below(n)
+}
+
+// sendOneLarge sends one file. Interrupted, its finished chunks stay on the server for the next run.
+func (p *pusher) sendOneLarge(ctx context.Context, t task) {
+	work, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if p.Stop != nil {
+		go func() {
+			select {
+			case <-p.Stop:
+				cancel()
+			case <-work.Done():
+			}
+		}()
+	}
+	err := p.tryLarge(work, ctx, t)
+	switch {
+	case err == nil, work.Err() != nil:
+	case isFileError(err):
+		p.unreadable(t.Src, err)
+	default:
+		p.fail(fmt.Errorf("send %s: %w", Terminal(t.Src.Path()), err))
+	}
+}
+
+// fileError is an error of the local file, which stops nothing else.
+type fileError struct{ error }
+
+func (e fileError) Unwrap() error { return e.error }
+
+func isFileError(err error) bool {
+	var f fileError
+	return errors.As(err, &f)
+}
+
+func (p *pusher) tryLarge(work, ctx context.Context, t task) error {
+	f, err := openRegular(p.at, t.Src.Path())
+	if err != nil {
+		return fileError{err}
+	}
+	defer f.Close()
+	fd := int(f.Fd())
+	for try := 0; ; try++ {
+		if err := refresh(fd, t.Src); err != nil {
+			return fileError{err}
+		}
+		before := *t.Src
+		h, instant, err := p.largeContent(work, f, t)
+		var after Node
+		if err == nil {
+			if err := refresh(fd, &after); err != nil {
+				return fileError{err}
+			}
+			if after.Size != before.Size || after.Mtime != before.Mtime || after.Ctime != before.Ctime {
+				err = client.ErrChanged
+			}
+		}
+		if errors.Is(err, client.ErrChanged) {
+			if try == 2 {
+				return fileError{errUnsteady}
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		t.Src.Hash, t.Src.Hashed = h, true
+		if p.settled(t, h) {
+			return nil
+		}
+		p.sizes.Lock()
+		if p.familiar == nil {
+			p.familiar = make(map[int64]bool)
+		}
+		p.familiar[t.Src.Size] = true
+		p.sizes.Unlock()
+		b := &batch{items: []item{{task: t, hash: h, instant: instant}}}
+		return p.putNames(ctx, b)
+	}
+}
+
+// largeContent brings the content to the server, or finds that it is there.
+func (p *pusher) largeContent(ctx context.Context, f *os.File, t task) (h client.Hash, instant bool, err error) {
+	size := t.Src.Size
+	p.sizes.Lock()
+	familiar := p.familiar[size]
+	p.sizes.Unlock()
+	if t.check || familiar || p.HashFirst && !p.empty {
+		sum, n, err := hash.SumReader(&contextFile{ctx: ctx, f: f})
+		if err != nil {
+			return h, false, fileError{err}
+		}
+		if n != size {
+			return h, false, client.ErrChanged
+		}
+		h = client.Hash(sum)
+		if t.Dst != nil && t.Dst.Hashed && t.Dst.Hash == h {
+			return h, true, nil
+		}
+		held, err := p.Server.Have(ctx, []client.Hash{h})
+		if err != nil {
+			return h, false, err
+		}
+		if held.Get(0) {
+			return h, true, nil
+		}
+	}
+	if size <= client.MaxObjectsBody { // it shrank meanwhile
+		return h, false, fileError{errUnsteady}
+	}
+	var told int64
+	h, err = p.Server.Upload(ctx, f, size, func(n int64) {
+		p.progress.DoneBytes.Add(n)
+		told += n
+	})
+	if err != nil {
+		p.progress.DoneBytes.Add(-told)
+	}
+	return h, false, err
+}
+
+// openRegular opens a file for reading; a pipe put in its place does not block.
+func openRegular(at *beneath, rel string) (*os.File, error) {
+	fd, err := at.open(rel, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), rel), nil
+}
+
+// contextFile reads a file from its start and ends with the context.
+type contextFile struct {
+	ctx context.Context
+	f   *os.File
+	off int64
+}
+
+func (c *contextFile) Read(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := c.f.ReadAt(b, c.off)
+	c.off += int64(n)
+	return n, err
+}
+
+// refresh takes a file's facts anew.
+func refresh(fd int, n *Node) error {
+	var st unix.Stat_t
+	if err := fstat(fd, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return errors.New("it is no longer a file")
+	}
+	n.Size, n.Mtime, n.Ctime, n.Ino, n.Mode = st.Size, st.Mtim.Nano(), st.Ctim.Nano(), st.Ino, uint32(st.Mode)&0o777
+	return nil
+}

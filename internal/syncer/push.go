@@ -1,0 +1,217 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/internal/client"
+	"sluice/internal/state"
+)
+
+// PushOptions say what to push where.
+type PushOptions struct {
+	Common
+	// HashFirst reads every large file once before it is sent, to ask whether its content is there already: worth it
+	// where the network is slower than the disk. Without it only files that look familiar are asked for.
+	HashFirst bool
+	// Records remembers hashes between runs with Checksum; may be nil.
+	Records *state.Root
+}
+
+// Push makes the server's folder hold what the local folder holds. Totals are valid with an error too.
+func Push(ctx context.Context, o PushOptions) (*Totals, error) {
+	p := &pusher{PushOptions: o, tally: newTally(&o.Common), began: time.Now()}
+	err := p.run(ctx)
+	p.totals.Took = time.Since(p.began)
+	sortProblems(p.totals.Problems)
+	if err == nil {
+		err = p.totals.Err()
+	}
+	return &p.totals, err
+}
+
+// pusher is one push under way.
+type pusher struct {
+	PushOptions
+	*tally
+	began time.Time
+	at    *beneath
+	local *scanned
+	where *place
+	root  *Node // the server's tree; nil: the folder is missing
+	empty bool  // the account holds nothing at all, so nothing can be there already
+
+	plan *Plan
+
+	sizes    sync.Mutex
+	familiar map[int64]bool // sizes of large files that the server holds; guarded by sizes
+
+	claims  claims
+	folders folders
+	fail    context.CancelCauseFunc
+	flying  sync.WaitGroup // batches on their way
+	changes sets
+}
+
+func (p *pusher) run(ctx context.Context) error {
+	at, err := openLocal(p.Dir)
+	if err != nil {
+		return err
+	}
+	p.at = at
+	defer at.close()
+	if err := p.look(ctx); err != nil {
+		return err
+	}
+	if p.Checksum && p.Records != nil {
+		if err := recall(&p.local.root, p.Records); err != nil {
+			return err
+		}
+	}
+	p.plan = Compare(&p.local.root, p.root, Rules{
+		Delete:     p.Delete,
+		TrustTimes: !p.Checksum,
+		KeepRoot:   len(p.Path) == 0,
+	})
+	if err := guard(p.plan, &p.local.root, p.MaxDelete, p.Sure); err != nil {
+		return err
+	}
+	p.planned(p.plan, p.local.problems)
+	if p.DryRun {
+		p.dryRun(p.plan)
+		return nil
+	}
+	return p.carryOut(ctx)
+}
+
+// openLocal opens the folder that is pushed.
+func openLocal(dir string) (*beneath, error) {
+	at, err := openBeneath(dir)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return nil, coded(client.ExitNotFound, "%s: there is no such folder", Terminal(dir))
+	case errors.Is(err, unix.ENOTDIR):
+		return nil, coded(client.ExitUsage, "%s is not a folder: send a single file with `sluice put`", Terminal(dir))
+	case err != nil:
+		return nil, fmt.Errorf("open %s: %w", Terminal(dir), err)
+	}
+	return at, nil
+}
+
+// look reads both trees at the same time.
+func (p *pusher) look(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var group sync.WaitGroup
+	group.Go(func() {
+		var err error
+		if p.local, err = scan(ctx, p.at, p.Filter); err != nil {
+			cancel(err)
+		}
+	})
+	group.Go(func() {
+		if q, err := p.Server.Quota(ctx); err == nil {
+			p.empty = q.Used == 0 && q.Held == 0
+		}
+	})
+	group.Go(func() {
+		var err error
+		if p.where, err = folderAt(ctx, p.Server, p.Path); err != nil {
+			cancel(err)
+			return
+		}
+		if len(p.where.missing) > 0 {
+			return
+		}
+		listing, err := p.Server.ListAll(ctx, p.where.last().Node)
+		if err != nil {
+			cancel(err)
+			return
+		}
+		if p.root, err = remoteTree(p.where.last(), listing.Entries); err != nil {
+			cancel(err)
+			return
+		}
+		markExcluded(p.root, p.Filter)
+	})
+	group.Wait()
+	return context.Cause(ctx)
+}
+
+// carryOut does what the plan says: what is in the way first, then folders, files beside them, deletes last.
+func (p *pusher) carryOut(parent context.Context) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	p.fail = cancel
+	p.folders.init()
+	p.claims.m = make(map[client.Hash]*batch, len(p.plan.Files))
+	p.changes.p = p
+
+	if err := p.remove(ctx, p.plan.Clear); err != nil {
+		return err
+	}
+	var group sync.WaitGroup
+	group.Go(func() {
+		defer p.folders.finish()
+		if err := p.makeFolders(ctx); err != nil {
+			cancel(err)
+		}
+	})
+	small, large := p.split()
+	group.Go(func() { p.sendLarge(ctx, large) })
+	p.sendSmall(ctx, small)
+	group.Wait()
+	p.flying.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if p.stopped() {
+		return ErrInterrupted
+	}
+	for _, s := range p.plan.Sets {
+		p.changes.add(s)
+	}
+	for _, f := range p.plan.Folders {
+		if f.Dst != nil && f.Differs {
+			p.changes.add(f)
+		}
+	}
+	if err := p.changes.send(ctx); err != nil {
+		return err
+	}
+	if err := p.remove(ctx, p.plan.Deletes); err != nil {
+		return err
+	}
+	return p.remember()
+}
+
+// split sorts the files of the plan by how they travel.
+func (p *pusher) split() (small, large []task) {
+	small = make([]task, 0, len(p.plan.Files)+len(p.plan.Checks))
+	for i, list := range [2][]Step{p.plan.Files, p.plan.Checks} {
+		for _, s := range list {
+			t := task{Step: s, check: i == 1}
+			if s.Src.Size > client.MaxObjectsBody {
+				large = append(large, t)
+			} else {
+				small = append(small, t)
+			}
+		}
+	}
+	return small, large
+}
+
+// task is a file or link to be sent.
+type task struct {
+	Step
+	check bool // of equal size: send it only if the content differs
+}
+
+// readers is how many goroutines read and hash small files: a core each, but no more than help a disk.
+func readers() int { return min(max(2, runtime.GOMAXPROCS(0)), 8) }

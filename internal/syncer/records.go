@@ -1,0 +1,69 @@
+package syncer
+
+import (
+	"time"
+
+	"sluice/internal/proto"
+	"sluice/internal/state"
+)
+
+// settle is how long a file must have been left alone before its facts tell it from a later change: kernels stamp
+// times by a tick of at most 10 ms, so two changes within one look alike.
+const settle = 20 * time.Millisecond
+
+// recall gives the local files the hashes that were recorded for exactly the facts they have now.
+func recall(root *Node, records *state.Root) error {
+	all, err := records.All()
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	var path []byte
+	var below func(n *Node)
+	below = func(n *Node) {
+		for i := range n.Children {
+			c := &n.Children[i]
+			if c.IsFolder() {
+				below(c)
+				continue
+			}
+			if c.Kind != proto.KindFile {
+				continue
+			}
+			path = c.AppendPath(path[:0])
+			f, ok := all[string(path)]
+			if ok && f.Size == c.Size && f.Mtime == c.Mtime && f.Inode == c.Ino && f.Ctime == c.Ctime {
+				c.Hash, c.Hashed = f.Hash, true
+			}
+		}
+	}
+	below(root)
+	return nil
+}
+
+// saved makes a record of a local file whose facts were taken at now or later, or says that they are too fresh to be
+// told from a later change.
+func saved(path string, n *Node, now time.Time) (state.Saved, bool) {
+	if n.Kind != proto.KindFile || !n.Hashed || now.UnixNano()-n.Ctime < int64(settle) {
+		return state.Saved{}, false
+	}
+	return state.Saved{Path: path, File: state.File{Size: n.Size, Mtime: n.Mtime, Inode: n.Ino, Ctime: n.Ctime, Hash: n.Hash}}, true
+}
+
+// remember records the hashes a push with Checksum has learned.
+func (p *pusher) remember() error {
+	if !p.Checksum || p.Records == nil {
+		return nil
+	}
+	var list []state.Saved
+	for _, steps := range [2][]Step{p.plan.Files, p.plan.Checks} {
+		for _, s := range steps {
+			if f, ok := saved(s.Src.Path(), s.Src, p.began); ok {
+				list = append(list, f)
+			}
+		}
+	}
+	return p.Records.Save(list)
+}

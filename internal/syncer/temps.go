@@ -1,0 +1,140 @@
+package syncer
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/internal/client"
+	"sluice/internal/proto"
+)
+
+// temps makes names for temporary files that no other run uses.
+type temps struct {
+	prefix string
+	next   atomic.Int64
+}
+
+func (t *temps) init() {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails
+	t.prefix = tempPrefix + hex.EncodeToString(b[:]) + "-"
+}
+
+func (t *temps) name() string { return t.prefix + strconv.FormatInt(t.next.Add(1), 36) }
+
+// errFull is a local disk or quota that has no more room: nothing further can be kept.
+func fullDisk(err error) error {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return coded(client.ExitSpace, "this disk is full: make room, then run the same command again (%v)", err)
+	}
+	return nil
+}
+
+// written is a temporary file with its content, mode and time, waiting to be made durable and renamed.
+type written struct {
+	Step
+	temp   string
+	dev    uint64
+	synced bool // durable already
+}
+
+// writeTemp writes a temporary file or link into the folder. On an error nothing of it is left.
+func writeTemp(folder int, name string, n *Node, data []byte, sync bool) (dev uint64, err error) {
+	if n.Kind == proto.KindLink {
+		return 0, linkTemp(folder, name, n, data)
+	}
+	fd, err := createTemp(folder, name)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		unix.Close(fd)
+		if err != nil {
+			_ = unix.Unlinkat(folder, name, 0)
+		}
+	}()
+	for b := data; len(b) > 0; {
+		w, err := retry(func() (int, error) { return unix.Write(fd, b) })
+		if err != nil {
+			return 0, fmt.Errorf("write: %w", err)
+		}
+		b = b[w:]
+	}
+	return finishTemp(fd, folder, name, n, sync)
+}
+
+func createTemp(folder int, name string) (int, error) {
+	fd, err := retry(func() (int, error) {
+		return unix.Openat(folder, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	})
+	if err != nil {
+		return -1, fmt.Errorf("create a temporary file: %w", err)
+	}
+	return fd, nil
+}
+
+// finishTemp gives a temporary file the mode and time of n.
+func finishTemp(fd, folder int, name string, n *Node, sync bool) (dev uint64, err error) {
+	if n.Mode != 0o600 {
+		if err := unix.Fchmod(fd, n.Mode); err != nil {
+			return 0, fmt.Errorf("set the mode: %w", err)
+		}
+	}
+	if err := setTime(folder, name, n.Mtime); err != nil {
+		return 0, err
+	}
+	if sync {
+		if _, err := retry(func() (int, error) { return 0, unix.Fdatasync(fd) }); err != nil {
+			return 0, fmt.Errorf("sync: %w", err)
+		}
+	}
+	var st unix.Stat_t
+	if err := fstat(fd, &st); err != nil {
+		return 0, err
+	}
+	return st.Dev, nil
+}
+
+func linkTemp(folder int, name string, n *Node, target []byte) error {
+	if len(target) == 0 || len(target) >= maxTarget {
+		return errors.New("its target is empty or too long for a link")
+	}
+	for _, c := range target {
+		if c == 0 {
+			return errors.New("its target holds a zero byte")
+		}
+	}
+	if err := unix.Symlinkat(string(target), folder, name); err != nil {
+		return fmt.Errorf("make the link: %w", err)
+	}
+	if err := setTime(folder, name, n.Mtime); err != nil {
+		_ = unix.Unlinkat(folder, name, 0)
+		return err
+	}
+	return nil
+}
+
+// setTime sets the time of a name, of the link itself if it is one. The time of last access is left alone.
+func setTime(folder int, name string, mtime int64) error {
+	ts := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, timespec(mtime)}
+	if err := unix.UtimesNanoAt(folder, name, ts, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return fmt.Errorf("set the time: %w", err)
+	}
+	return nil
+}
+
+// timespec splits ns since 1970; times before it have a negative second and a positive rest.
+func timespec(ns int64) unix.Timespec {
+	sec, rest := ns/1e9, ns%1e9
+	if rest < 0 {
+		sec--
+		rest += 1e9
+	}
+	return unix.Timespec{Sec: sec, Nsec: rest}
+}
