@@ -66,11 +66,10 @@ func appendMessage(b []byte, s string) []byte {
 	if s == "" {
 		return b
 	}
-	s = cut(s, MaxMessage)
 	if !utf8.ValidString(s) || hasControl(s) {
-		s = cut(Terminal(s), MaxMessage)
+		s = Terminal(s)
 	}
-	return appendText(b, "message", s)
+	return appendText(b, "message", cut(s, MaxMessage))
 }
 
 func closeObject(b []byte) []byte { return closeWith(b, '}') }
