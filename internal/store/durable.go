@@ -90,22 +90,23 @@ func (t *turns) put(number int64) {
 	}
 }
 
-// syncData makes a file's bytes durable.
+// syncData makes a file's bytes durable. A full disk, which some file systems find out only now, fails those who wait for
+// this sync; any other error ends writing.
 func (s *Store) syncData(fd int, what string) error {
 	err := s.step("sync " + what)
 	if err == nil {
 		err = again(func() error { return unix.Fdatasync(fd) })
 	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return full(fmt.Errorf("sync %s: %w", what, err))
+	}
 	return s.synced(what, err)
 }
 
-// synced judges the outcome of a sync. A full disk fails those who wait for it; any other error ends writing.
+// synced judges the outcome of a sync: an error is final.
 func (s *Store) synced(what string, err error) error {
 	if err == nil {
 		return nil
-	}
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return full(fmt.Errorf("sync %s: %w", what, err))
 	}
 	s.stop("sync "+what, err)
 	return fmt.Errorf("%w: sync %s: %w", ErrReadOnly, what, err)

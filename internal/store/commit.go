@@ -1,0 +1,280 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"sluice/internal/db"
+)
+
+// Op is what a change does.
+type Op uint8
+
+const (
+	OpPut    Op = 1 + iota // put a file's or link's content at (Parent, Name)
+	OpMkdir                // make a folder at (Parent, Name)
+	OpSet                  // change mode and mtime of Node; no version row is kept
+	OpMove                 // move Node to (Parent, Name), replacing a file there if expected
+	OpCopy                 // copy Node, with all below it, to (Parent, Name)
+	OpDelete               // delete Node
+)
+
+// Place is where a name stands: a folder's node, or the folder made by an earlier entry of the same batch.
+type Place struct {
+	Node  int64 // 0: see Entry
+	Entry int   // index of an earlier entry
+}
+
+// ExpectAny as Expect or ExpectNode takes whatever stands there.
+const ExpectAny = -1
+
+// Change is one entry of a commit. Expect is the version that must stand there: of the name at (Parent, Name) for put,
+// mkdir, move and copy (0: nothing may stand there), of the node itself for set and delete.
+type Change struct {
+	Op         Op
+	Parent     Place
+	Name       string
+	Node       int64
+	Kind       Kind
+	Hash       [32]byte
+	Size       int64
+	Mode       uint32
+	Mtime      int64
+	Expect     int64
+	ExpectNode int64 // move: the moved node's version
+	Recursive  bool  // delete: a folder that holds something too
+}
+
+// Fate is what became of an entry: its node and that one's version, or why it was refused. A deleted node's version is
+// the number of the delete.
+type Fate struct {
+	Node    int64
+	Version int64
+	Err     error
+}
+
+// EntryError is the failure of a commit in mode all: the entry that was refused and undid the others.
+type EntryError struct {
+	Entry int
+	Err   error
+}
+
+func (e *EntryError) Error() string { return fmt.Sprintf("entry %d: %v", e.Entry, e.Err) }
+func (e *EntryError) Unwrap() error { return e.Err }
+
+// maxChanges bounds a commit, which is one transaction while others wait.
+const maxChanges = 1000
+
+// Commit applies changes in order, in one transaction. Each that is done gets the namespace's next journal number as its
+// version. With all, the first refusal undoes everything and is answered as an *EntryError; otherwise a refused
+// entry has changed nothing and the others stand. reply makes what is answered, and stored for a repetition; it is
+// called within the transaction.
+func (s *Store) Commit(w Who, once Once, namespace int64, all bool, changes []Change, reply func(journal int64, fates []Fate) []byte) ([]byte, error) {
+	if len(changes) > maxChanges {
+		return nil, fmt.Errorf("%d changes, at most %d: %w", len(changes), maxChanges, ErrRange)
+	}
+	var answer []byte
+	err := s.write(func(tx *db.Tx) (err error) {
+		answer, err = s.once(tx, w, once, func(tx *db.Tx) error {
+			_, err := s.may(tx, w, namespace, 0, needWrite)
+			return err
+		}, func(tx *db.Tx) ([]byte, error) {
+			b, err := s.newBatch(tx, w, namespace, len(changes))
+			if err != nil {
+				return nil, err
+			}
+			for i := range changes {
+				fate := b.apply(&changes[i])
+				if fate.Err != nil && !refusal(fate.Err) {
+					return nil, fmt.Errorf("commit entry %d: %w", i, fate.Err)
+				}
+				if fate.Err != nil && all {
+					return nil, &EntryError{i, fate.Err}
+				}
+				b.fates = append(b.fates, fate)
+			}
+			if err := b.finish(); err != nil {
+				return nil, err
+			}
+			return reply(b.journal, b.fates), nil
+		})
+		return err
+	})
+	return answer, err
+}
+
+// refusals are what an entry may be refused with; any other error is the transaction's.
+var refusals = []error{
+	ErrNotFound, ErrConflict, ErrExists, ErrNotUploaded, ErrQuota, ErrNotFolder, ErrIsFolder, ErrNotEmpty, ErrHash,
+	ErrForbidden, ErrCycle, ErrRange,
+}
+
+func refusal(err error) bool {
+	for _, r := range refusals {
+		if errors.Is(err, r) {
+			return true
+		}
+	}
+	return false
+}
+
+// batch is a commit under way. An op first finds out all that could refuse it, then writes; so that a refused entry
+// needs no undoing. What belongs to the namespace and the account is counted here and written once, by finish.
+type batch struct {
+	s     *Store
+	tx    *db.Tx
+	who   Who
+	ns    *db.Namespace
+	reach *reach
+	fates []Fate // of the entries before
+
+	journal  int64 // the last number given
+	used     int64 // what the namespace is charged for
+	left     int64 // what the owner may still be charged for
+	released int64 // bytes of holds that were named
+	node     int64 // the last node id given
+	copied   int   // nodes, by all copies of this commit
+	now      int64
+}
+
+func (s *Store) newBatch(tx *db.Tx, w Who, namespace int64, n int) (*batch, error) {
+	ns, err := s.may(tx, w, namespace, 0, needWrite)
+	if err != nil {
+		return nil, err
+	}
+	left, limited, err := tx.Left(ns.Owner)
+	if err != nil {
+		return nil, err
+	}
+	if !limited {
+		left = math.MaxInt64
+	}
+	node, err := tx.LastNode()
+	if err != nil {
+		return nil, err
+	}
+	return &batch{
+		s: s, tx: tx, who: w, ns: ns, reach: newReach(tx, ns, maxDepth), fates: make([]Fate, 0, n),
+		journal: ns.Journal, used: ns.Used, left: left, node: node, now: now(),
+	}, nil
+}
+
+// finish writes what was counted.
+func (b *batch) finish() error {
+	if b.released > 0 {
+		if _, err := b.tx.Charge(b.who.Account, -b.released); err != nil {
+			return err
+		}
+	}
+	if b.journal == b.ns.Journal {
+		return nil
+	}
+	return b.tx.SetJournal(b.ns.ID, b.journal, b.used)
+}
+
+func (b *batch) apply(c *Change) Fate {
+	var f Fate
+	switch c.Op {
+	case OpPut:
+		f.Node, f.Version, f.Err = b.put(c)
+	case OpMkdir:
+		f.Node, f.Version, f.Err = b.mkdir(c)
+	case OpSet:
+		f.Node, f.Version, f.Err = b.set(c)
+	case OpMove:
+		f.Node, f.Version, f.Err = b.move(c)
+	case OpCopy:
+		f.Node, f.Version, f.Err = b.copy(c)
+	case OpDelete:
+		f.Node, f.Version, f.Err = b.delete(c)
+	default:
+		f.Err = fmt.Errorf("op %d: %w", c.Op, ErrRange)
+	}
+	if f.Err != nil {
+		f.Node, f.Version = 0, 0
+	}
+	return f
+}
+
+// number gives the next journal number.
+func (b *batch) number() int64 {
+	b.journal++
+	return b.journal
+}
+
+// place finds the folder a change's name stands in.
+func (b *batch) place(p Place) (int64, error) {
+	if p.Node != 0 {
+		return p.Node, b.reach.folder(p.Node)
+	}
+	if p.Entry < 0 || p.Entry >= len(b.fates) {
+		return 0, fmt.Errorf("entry %d is not an earlier one: %w", p.Entry, ErrRange)
+	}
+	before := b.fates[p.Entry]
+	if before.Err != nil {
+		return 0, fmt.Errorf("entry %d was refused: %w", p.Entry, ErrNotFound)
+	}
+	return before.Node, b.reach.folder(before.Node)
+}
+
+// target finds the folder a change's name stands in, and what stands there.
+func (b *batch) target(c *Change) (parent int64, there *db.Node, err error) {
+	if err := checkName(c.Name); err != nil {
+		return 0, nil, err
+	}
+	if parent, err = b.place(c.Parent); err != nil {
+		return 0, nil, err
+	}
+	there, err = b.tx.Child(parent, []byte(c.Name))
+	return parent, there, err
+}
+
+// expect compares what stands somewhere (nil: nothing) with what a change expects there.
+func expect(there *db.Node, version int64) error {
+	switch {
+	case version == ExpectAny:
+		return nil
+	case version == 0 && there == nil:
+		return nil
+	case version == 0:
+		return ErrExists
+	case there == nil || there.Version != version:
+		return ErrConflict
+	}
+	return nil
+}
+
+// afford says whether the owner may be charged for so many bytes more.
+func (b *batch) afford(bytes int64) error {
+	if bytes > 0 && bytes > b.left {
+		return ErrQuota
+	}
+	return nil
+}
+
+// charge counts bytes that nodes and versions take.
+func (b *batch) charge(bytes int64) {
+	b.used += bytes
+	if b.left != math.MaxInt64 {
+		b.left -= bytes
+	}
+}
+
+// release frees the account's hold on a content that has been named.
+func (b *batch) release(content int64) error {
+	bytes, found, err := b.tx.DeleteHold(b.who.Account, content)
+	if err != nil || !found {
+		return err
+	}
+	b.released += bytes
+	if b.left != math.MaxInt64 && b.who.Account == b.ns.Owner {
+		b.left += bytes
+	}
+	return nil
+}
+
+// end keeps what a node was, under the number that ended it.
+func (b *batch) end(n *db.Node, until int64, deleted bool) error {
+	return b.tx.InsertPast(&db.Past{Node: *n, Until: until, Deleted: deleted, Device: b.who.Device, At: b.now})
+}

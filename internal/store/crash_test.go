@@ -1,0 +1,272 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/internal/hash"
+)
+
+// The environment of a child that kills itself.
+const (
+	killAt     = "STORE_TEST_KILL_AT"     // the step, or step#n for its n-th time
+	killFolder = "STORE_TEST_KILL_FOLDER" // the data folder
+	killDoing  = "STORE_TEST_KILL_DOING"  // what to do meanwhile
+)
+
+// doings are what a child does until it is killed. Each can be repeated after a crash by another process, and says
+// whether its content is kept for good then.
+var doings = map[string]func(s *Store, w Who) error{
+	"small": func(s *Store, w Who) error {
+		_, err := put(s, w, bytesOf(11, 3000), bytesOf(12, 5000))
+		return err
+	},
+	"mixed": func(s *Store, w Who) error {
+		_, err := put(s, w, bytesOf(13, 100<<10), bytesOf(14, 300<<10), bytesOf(15, 10))
+		return err
+	},
+	"upload": func(s *Store, w Who) error {
+		return uploadWhole(s, w, 1, bytesOf(16, ChunkSize+99), int64(ChunkSize+99))
+	},
+	"open": func(s *Store, w Who) error { return uploadWhole(s, w, 2, bytesOf(17, 4000), -1) },
+	"twin": func(s *Store, w Who) error { // there already, by another way
+		if _, err := put(s, w, bytesOf(18, 9000)); err != nil {
+			return err
+		}
+		return uploadWhole(s, w, 3, bytesOf(18, 9000), 9000)
+	},
+	"sweep": func(s *Store, w Who) error {
+		if _, err := s.UploadOpen(w, Once{Key: [16]byte{4}, Type: 12}, 1<<20, numberReply); err != nil {
+			return err
+		}
+		return s.sweep(context.Background(), afterUploads())
+	},
+}
+
+// kept are the contents a doing leaves when it has succeeded.
+var kept = map[string][][]byte{
+	"small": {bytesOf(11, 3000), bytesOf(12, 5000)}, "mixed": {bytesOf(13, 100<<10), bytesOf(14, 300<<10), bytesOf(15, 10)},
+	"upload": {bytesOf(16, ChunkSize+99)}, "open": {bytesOf(17, 4000)}, "twin": {bytesOf(18, 9000)}, "sweep": nil,
+}
+
+// uploadWhole sends a content in chunks under keys that are the same each time.
+func uploadWhole(s *Store, w Who, key byte, content []byte, size int64) error {
+	raw, err := s.UploadOpen(w, Once{Key: [16]byte{key}, Type: 12}, size, numberReply)
+	if err != nil {
+		return err
+	}
+	u, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil {
+		return err
+	}
+	for i := range chunksOf(int64(len(content))) {
+		if err := chunk(s, w, u, i, content); err != nil && err != ErrNotFound { // sealed before the crash
+			return err
+		}
+	}
+	_, err = s.UploadSeal(w, Once{Key: [16]byte{key, 1}, Type: 14}, u, int64(len(content)), hash.Sum(content), []byte("sealed"))
+	return err
+}
+
+// dieAt is the child.
+func dieAt(at, data, doing string) {
+	name, count, _ := strings.Cut(at, "#")
+	left, _ := strconv.Atoi(count)
+	s, err := Open(Config{Data: data, step: func(step string) error {
+		if step == name {
+			if left--; left <= 0 {
+				unix.Kill(unix.Getpid(), unix.SIGKILL)
+			}
+		}
+		return nil
+	}})
+	if err != nil {
+		os.Stderr.WriteString(err.Error())
+		return
+	}
+	w := Who{Account: 1, Namespace: 1, Root: 1}
+	if err := doings[doing](s, w); err != nil {
+		os.Stderr.WriteString(err.Error())
+	}
+}
+
+// TestCrashes kills a worker at every step of every order of writes, starts its successor, and compares what is there with
+// DESIGN.md's table; then the same is done again and must succeed. committed: what was being done is kept.
+func TestCrashes(t *testing.T) {
+	for _, test := range []struct {
+		doing, at string
+		committed bool
+	}{
+		{"small", "segment made", false},
+		{"small", "write", false},
+		{"small", "verified", false},
+		{"small", "sync a segment", false},
+		{"small", "synced", false},
+		{"small", "transaction", false},
+		{"small", "committed", true},
+		{"mixed", "segment made", false},
+		{"mixed", "verified", false},
+		{"mixed", "sync an object", false},
+		{"mixed", "sync a segment", false},
+		{"mixed", "sync folder", false},
+		{"mixed", "synced", false},
+		{"mixed", "transaction", false},
+		{"mixed", "committed", true},
+		{"upload", "upload's file made", false},
+		{"upload", "sync folder", false},
+		{"upload", "transaction", false},
+		{"upload", "upload opened", false},
+		{"upload", "chunk verified", false},
+		{"upload", "sync an upload", false},
+		{"upload", "chunk synced", false},
+		{"upload", "transaction#2", false},
+		{"upload", "chunk committed", false},
+		{"upload", "chunk committed#2", false},
+		{"upload", "seal verified", false},
+		{"upload", "transaction#4", false},
+		{"upload", "sealed", true},
+		{"open", "upload opened", false},
+		{"open", "chunk synced", false},
+		{"open", "chunk committed", false},
+		{"open", "sealed", true},
+		{"twin", "sealed", true},
+		{"twin", "file removed", true},
+		{"twin", "transaction#5", true}, // of the removed file's row
+		{"sweep", "transaction#4", true},
+		{"sweep", "file removed", true},
+		{"sweep", "transaction#5", true},
+	} {
+		t.Run(test.doing+" at "+test.at, func(t *testing.T) {
+			t.Parallel()
+			data := newFolder(t, 0)
+			child := exec.Command(os.Args[0])
+			child.Env = append(os.Environ(), killAt+"="+test.at, killFolder+"="+data, killDoing+"="+test.doing)
+			var died *exec.ExitError
+			out, err := child.CombinedOutput()
+			if !errors.As(err, &died) || died.ExitCode() != -1 {
+				t.Fatalf("the child was not killed: %v: %s", err, out)
+			}
+			s, err := Open(Config{Data: data})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+				audit(t, data, false)
+			}()
+			if err := s.discardAll(); err != nil { // the keeper's, or the next start's
+				t.Fatal(err)
+			}
+			audit(t, data, false)
+			w := account(t, s, "ann")
+			for _, c := range kept[test.doing] {
+				_, err := get(s, w, hash.Sum(c))
+				if test.committed && err != nil || !test.committed && err != ErrNotFound {
+					t.Errorf("after the crash: %v", err)
+				}
+			}
+			if test.doing == "sweep" {
+				return
+			}
+			if err := doings[test.doing](s, w); err != nil {
+				t.Fatalf("again: %v", err)
+			}
+			wantContents(t, s, w, kept[test.doing]...)
+			audit(t, data, true)
+			total := int64(0)
+			for _, c := range kept[test.doing] {
+				total += int64(len(c))
+			}
+			if held := usage(t, s, w); held != total {
+				t.Errorf("charged %d for %d", held, total)
+			}
+		})
+	}
+}
+
+// TestFirstSyncErrorIsFinal: what failed is not kept, nothing is written any more, all that was kept is still read.
+func TestFirstSyncErrorIsFinal(t *testing.T) {
+	for _, at := range []string{"sync a segment", "sync an object", "sync folder", "sync an upload"} {
+		t.Run(at, func(t *testing.T) {
+			data := newFolder(t, 0)
+			broken := false
+			s, err := Open(Config{Data: data, step: func(step string) error {
+				if broken && step == at {
+					return unix.EIO
+				}
+				return nil
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := account(t, s, "ann")
+			kept, lost, whole := bytesOf(1, 1000), bytesOf(2, 300<<10), bytesOf(3, 5000)
+			if _, err := put(s, w, kept); err != nil {
+				t.Fatal(err)
+			}
+			u := openUpload(t, s, w, 5000)
+			broken = true
+			switch at {
+			case "sync an upload":
+				err = chunk(s, w, u, 0, whole)
+			default:
+				_, err = put(s, w, lost, bytesOf(4, 100))
+			}
+			if !errors.Is(err, ErrReadOnly) || !s.ReadOnly() {
+				t.Fatal(err)
+			}
+			broken = false
+			if _, err := put(s, w, bytesOf(5, 10)); !errors.Is(err, ErrReadOnly) {
+				t.Error(err)
+			}
+			if err := chunk(s, w, u, 0, whole); !errors.Is(err, ErrReadOnly) {
+				t.Error(err)
+			}
+			if _, err := s.Find(w, hash.Sum(lost)); err != ErrNotFound {
+				t.Error(err)
+			}
+			wantContents(t, s, w, kept)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = openSlot(t, data, 0, nil)
+			audit(t, data, true)
+			if _, err := put(s, w, lost); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A sync that finds the disk full fails those who waited for it, and nobody else.
+func TestSyncFindsNoSpace(t *testing.T) {
+	data := newFolder(t, 0)
+	at := ""
+	s := openSlot(t, data, 0, func(step string) error {
+		if step == at {
+			return unix.ENOSPC
+		}
+		return nil
+	})
+	w := account(t, s, "ann")
+	for _, at = range []string{"sync a segment", "sync an object", "transaction"} {
+		if _, err := put(s, w, bytesOf(1, 100), bytesOf(2, 300<<10)); !errors.Is(err, ErrSpace) {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+	at = ""
+	if _, err := put(s, w, bytesOf(1, 100)); err != nil {
+		t.Error(err)
+	}
+	wantContents(t, s, w, bytesOf(1, 100))
+	audit(t, data, true)
+}
