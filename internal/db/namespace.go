@@ -25,3 +25,17 @@ func (tx *Tx) Namespace(id int64) (*Namespace, error) {
 func (tx *Tx) SetJournal(namespace, journal, used int64) error {
 	return tx.run(`UPDATE namespace SET journal = ?, used = ? WHERE id = ?`, journal, used, namespace)
 }
+
+// Left tells how many bytes an account may still be charged for, less than nothing when its quota was lowered; without
+// a quota limited is false.
+func (tx *Tx) Left(account int64) (bytes int64, limited bool, err error) {
+	limited, err = tx.row(`SELECT quota - held - (SELECT ifnull(sum(used), 0) FROM namespace WHERE owner = ?1)
+		FROM account WHERE id = ?1 AND quota IS NOT NULL`, []any{account}, &bytes)
+	return bytes, limited, err
+}
+
+// HeldBytes tells what an account is charged for a content it has uploaded and not named; 0: nothing.
+func (tx *Tx) HeldBytes(account, content int64) (bytes int64, err error) {
+	_, err = tx.row(`SELECT bytes FROM hold WHERE account = ? AND content = ?`, []any{account, content}, &bytes)
+	return bytes, err
+}

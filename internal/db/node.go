@@ -81,8 +81,7 @@ func (tx *Tx) Children(list []Node, parent int64, after []byte, limit int) ([]No
 
 // HasChildren tells whether a folder holds anything.
 func (tx *Tx) HasChildren(parent int64) (bool, error) {
-	var one int64
-	return tx.row(`SELECT 1 FROM node WHERE parent = ? LIMIT 1`, []any{parent}, &one)
+	return tx.row(`SELECT 1 FROM node WHERE parent = ? LIMIT 1`, []any{parent})
 }
 
 // LastNode gives the greatest node id ever given. The next ones are counted up from it within the same write

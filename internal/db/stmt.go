@@ -56,10 +56,13 @@ func (tx *Tx) run(sql string, args ...any) error {
 	return fault(sql, r.Close())
 }
 
-// row reads at most one row into dest.
+// row reads at most one row into dest; without dest it only tells whether there is one.
 func (tx *Tx) row(sql string, args []any, dest ...any) (found bool, err error) {
 	err = tx.each(sql, args, func(r *Row) (bool, error) {
 		found = true
+		if len(dest) == 0 {
+			return false, nil
+		}
 		return false, r.Scan(dest...)
 	})
 	return found, err
