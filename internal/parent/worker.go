@@ -126,6 +126,8 @@ func (s *server) died(w *worker, command *exec.Cmd, err error) {
 		}
 		return
 	}
+	s.setState(w, stats.Waiting)
+	s.publish()
 	s.page.Parent().Deaths.Add(1)
 	how := "exit status 0"
 	if err != nil {
