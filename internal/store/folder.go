@@ -49,11 +49,11 @@ func (f folder) make() error {
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
 		return err
 	}
-	if _, err := os.Stat(f.database()); errors.Is(err, fs.ErrNotExist) {
-		entries, err := os.ReadDir(string(f))
-		if err != nil {
-			return err
-		}
+	entries, err := os.ReadDir(string(f))
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == filepath.Base(f.database()) }) {
 		for _, e := range entries {
 			if !slices.Contains(ours, e.Name()) {
 				return fmt.Errorf("%s is not a data folder and not empty (it holds %q): name another or an empty folder", f, e.Name())

@@ -69,8 +69,18 @@ func OpenCommand(config Config) (*Store, error) {
 	if err := prepare(config); err != nil {
 		return nil, err
 	}
+	s, err := open(config)
+	if !errors.Is(err, errUnready) {
+		return s, err
+	}
+	if err := startUp(config); err != nil { // the one who made the database died before it was done
+		return nil, err
+	}
 	return open(config)
 }
+
+// errUnready says that no start-up has come to its end in this folder.
+var errUnready = errors.New("the data folder was never made ready: start the server, which does it")
 
 // open takes part in the work on a data folder: shared lock, database, life.
 func open(config Config) (*Store, error) {
@@ -85,7 +95,7 @@ func open(config Config) (*Store, error) {
 	}
 	s.schema = l
 	if s.server == "" {
-		err = fmt.Errorf("%s was never made ready: start the server, which does it", config.Data)
+		err = errUnready
 	} else {
 		s.life, err = beginLife(s.db, s.folder, config.Slot)
 	}
