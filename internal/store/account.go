@@ -32,7 +32,7 @@ func (s *Store) UserAdd(name, password string, quota int64) error {
 		return err
 	}
 	hashed := hashPassword(password)
-	return s.db.Write(func(tx *db.Tx) error {
+	return s.write(func(tx *db.Tx) error {
 		there, err := tx.AccountByName([]byte(name))
 		if err != nil {
 			return err
@@ -72,7 +72,7 @@ func (s *Store) UserRemove(name string) error {
 }
 
 func (s *Store) withAccount(name string, change func(tx *db.Tx, a *db.Account) error) error {
-	return s.db.Write(func(tx *db.Tx) error {
+	return s.write(func(tx *db.Tx) error {
 		a, err := tx.AccountByName([]byte(name))
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func (s *Store) withAccount(name string, change func(tx *db.Tx, a *db.Account) e
 // Users lists all accounts by name.
 func (s *Store) Users() ([]User, error) {
 	var users []User
-	err := s.db.Read(func(tx *db.Tx) error {
+	err := s.read(func(tx *db.Tx) error {
 		accounts, err := tx.Accounts()
 		for _, a := range accounts {
 			users = append(users, User{Name: string(a.Name), Quota: a.Quota, Used: a.Used, Held: a.Held, Made: a.Created})
@@ -99,7 +99,7 @@ func (s *Store) Users() ([]User, error) {
 
 // Usage tells what an account is charged for, and its limit (0: none).
 func (s *Store) Usage(w Who) (used, held, limit int64, err error) {
-	err = s.db.Read(func(tx *db.Tx) error {
+	err = s.read(func(tx *db.Tx) error {
 		a, err := tx.Account(w.Account)
 		if err != nil {
 			return err

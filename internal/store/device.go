@@ -36,7 +36,7 @@ func newToken() string {
 // Device finds who a token belongs to: ErrLogin for an unknown one, ErrRevoked for one that was ended.
 func (s *Store) Device(token string) (Who, error) {
 	var w Who
-	err := s.db.Read(func(tx *db.Tx) error {
+	err := s.read(func(tx *db.Tx) error {
 		d, err := tx.DeviceByToken(tokenHash(token))
 		if err != nil {
 			return err
@@ -74,7 +74,7 @@ func (s *Store) who(tx *db.Tx, d *db.Device) (Who, error) {
 
 // DeviceGood asks whether w's token still stands: ErrRevoked if not.
 func (s *Store) DeviceGood(w Who) error {
-	return s.db.Read(func(tx *db.Tx) error { return deviceGood(tx, w) })
+	return s.read(func(tx *db.Tx) error { return deviceGood(tx, w) })
 }
 
 func deviceGood(tx *db.Tx, w Who) error {
@@ -94,7 +94,7 @@ func (s *Store) DeviceRevoke(w Who, o Once, device int64, reply []byte) ([]byte,
 		device = w.Device
 	}
 	var answer []byte
-	err := s.db.Write(func(tx *db.Tx) error {
+	err := s.write(func(tx *db.Tx) error {
 		var err error
 		answer, err = s.once(tx, w, o, func(*db.Tx) error { return nil }, func(tx *db.Tx) ([]byte, error) {
 			d, err := tx.Device(device)

@@ -83,7 +83,7 @@ func (s *Store) Login(user, password, device, address string) (Who, string, erro
 		return Who{}, "", &LoginDelayed{Wait: wait}
 	}
 	var account *db.Account
-	err := s.db.Read(func(tx *db.Tx) (err error) {
+	err := s.read(func(tx *db.Tx) (err error) {
 		account, err = tx.AccountByName([]byte(user))
 		return err
 	})
@@ -108,7 +108,7 @@ func (s *Store) Login(user, password, device, address string) (Who, string, erro
 
 	token := newToken()
 	var w Who
-	err = s.db.Write(func(tx *db.Tx) error {
+	err = s.write(func(tx *db.Tx) error {
 		id, err := tx.InsertDevice(account.ID, []byte(device), tokenHash(token), now())
 		if err != nil {
 			return err
