@@ -1,0 +1,57 @@
+package bench
+
+import (
+	"slices"
+	"time"
+)
+
+// measure is one run of one variant.
+type measure struct {
+	units  float64       // GiB, files, requests
+	wall   time.Duration // from the first byte of the request to the answer that ends the work
+	server time.Duration // CPU
+	client time.Duration // CPU
+}
+
+func (m measure) rate() float64      { return m.units / m.wall.Seconds() }
+func (m measure) serverCPU() float64 { return m.server.Seconds() / m.units }
+func (m measure) clientCPU() float64 { return m.client.Seconds() / m.units }
+
+// series is all rounds of one variant. A round that failed has no wall time.
+type series []measure
+
+func (s series) of(figure func(measure) float64) []float64 {
+	var all []float64
+	for _, m := range s {
+		if m.wall > 0 {
+			all = append(all, figure(m))
+		}
+	}
+	return all
+}
+
+// ratios are s over other, round by round.
+func (s series) ratios(other series, figure func(measure) float64) []float64 {
+	var all []float64
+	for i := range min(len(s), len(other)) {
+		if s[i].wall > 0 && other[i].wall > 0 {
+			if below := figure(other[i]); below > 0 {
+				all = append(all, figure(s[i])/below)
+			}
+		}
+	}
+	return all
+}
+
+// median of nothing is 0.
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return 0
+	}
+	v = slices.Sorted(slices.Values(v))
+	if mid := len(v) / 2; len(v)%2 == 1 {
+		return v[mid]
+	} else {
+		return (v[mid-1] + v[mid]) / 2
+	}
+}
