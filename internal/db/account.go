@@ -62,12 +62,12 @@ func (tx *Tx) Accounts() ([]AccountUsage, error) {
 
 // InsertAccount adds an account with its home namespace and that one's root folder. quota 0 means none.
 func (tx *Tx) InsertAccount(name []byte, password string, quota, epoch, now int64) error {
-	_, namespace, err := tx.exec(`INSERT INTO namespace (root, epoch) VALUES (0, ?)`, epoch)
+	_, namespace, err := tx.exec(`INSERT INTO namespace (root, epoch, journal) VALUES (0, ?, 1)`, epoch)
 	if err != nil {
 		return err
 	}
 	_, root, err := tx.exec(`INSERT INTO node (namespace, parent, name, kind, mode, mtime, version)
-		VALUES (?, NULL, X'', 2, 493, ?, 0)`, namespace, now) // 493 = 0755
+		VALUES (?, NULL, X'', 2, 493, ?, 1)`, namespace, now) // 493 = 0755; to make the root was change 1
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ type Change struct {
 }
 
 // Fate is what became of an entry: its node and that one's version, or why it was refused. A deleted node's version is
-// the number of the delete.
+// the number of the delete. With ErrExists or ErrConflict node and version are what stands there instead; 0: nothing.
 type Fate struct {
 	Node    int64
 	Version int64
@@ -191,8 +191,9 @@ func (b *batch) apply(c *Change) Fate {
 	default:
 		f.Err = fmt.Errorf("op %d: %w", c.Op, ErrRange)
 	}
-	if f.Err != nil {
-		f.Node, f.Version = 0, 0
+	var e *stands
+	if errors.As(f.Err, &e) {
+		f.Node, f.Version = e.there.ID, e.there.Version
 	}
 	return f
 }
@@ -230,6 +231,14 @@ func (b *batch) target(c *Change) (parent int64, there *db.Node, err error) {
 	return parent, there, err
 }
 
+// stands is the refusal of a change that expected something else than what stands there.
+type stands struct {
+	error
+	there *db.Node
+}
+
+func (e *stands) Unwrap() error { return e.error }
+
 // expect compares what stands somewhere (nil: nothing) with what a change expects there.
 func expect(there *db.Node, version int64) error {
 	switch {
@@ -238,9 +247,11 @@ func expect(there *db.Node, version int64) error {
 	case version == 0 && there == nil:
 		return nil
 	case version == 0:
-		return ErrExists
-	case there == nil || there.Version != version:
+		return &stands{ErrExists, there}
+	case there == nil:
 		return ErrConflict
+	case there.Version != version:
+		return &stands{ErrConflict, there}
 	}
 	return nil
 }

@@ -22,8 +22,8 @@ func (b *batch) put(c *Change) (int64, int64, error) {
 		return b.putNew(c, parent)
 	}
 	if there.Kind == db.Folder {
-		if c.Expect == 0 {
-			return 0, 0, ErrExists
+		if err := expect(there, c.Expect); err != nil {
+			return 0, 0, err
 		}
 		return 0, 0, ErrIsFolder
 	}
@@ -158,7 +158,7 @@ func (b *batch) itself(id, version int64) (*db.Node, error) {
 		return nil, err
 	}
 	if version != ExpectAny && n.Version != version {
-		return nil, ErrConflict
+		return nil, &stands{ErrConflict, n}
 	}
 	return n, nil
 }
