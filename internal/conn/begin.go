@@ -47,13 +47,15 @@ func (c *Conn) obey(o handler.Outcome) (state, error) {
 	return 0, ours(fmt.Errorf("BUG: outcome %T of type %d", o, r.prelude.Type))
 }
 
-// answer prepares a reply. A body that nobody wanted is read to nothing first if it is short enough.
+// answer prepares a reply. A body that nobody wanted is read to nothing first if the connection is to live and the body
+// is short enough; otherwise the reply goes out at once, and lingering reads what it can.
 func (c *Conn) answer(reply handler.Reply) (state, error) {
 	r := c.front
 	r.reply = reply
 	if r.left > dropBody {
 		r.reply.Close = true
-	} else if r.left > 0 {
+	}
+	if r.left > 0 && !r.reply.Close {
 		return discard, nil
 	}
 	return c.turn(sendReply)
