@@ -82,7 +82,8 @@ func (c *Channel) Recv() (Message, int, error) {
 	// Room for exactly one descriptor: CmsgSpace would round it up to two.
 	oob := make([]byte, unix.CmsgLen(4))
 	n, oobn, flags, err := 0, 0, 0, unix.EINTR
-	for err == unix.EINTR {
+	// ECONNRESET, told once, says that the other end is gone with messages unread. What it sent before is still to come.
+	for err == unix.EINTR || err == unix.ECONNRESET {
 		n, oobn, flags, err = recvmsg(c.fd, b[:], oob)
 	}
 	if err == unix.EAGAIN {

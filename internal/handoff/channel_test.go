@@ -162,6 +162,32 @@ func TestEndOfFile(t *testing.T) {
 	}
 }
 
+// A worker that was killed leaves messages unread; what it had sent still arrives, then the end.
+func TestGoneWithMessagesUnread(t *testing.T) {
+	c, other := ends(t)
+	d := New(other)
+	fd := null(t)
+	before := open(t)
+	for range 3 {
+		if err := c.Send(Message{Kind: Socket}, fd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Send(Message{Kind: Gone, Connection: 7}, -1); err != nil {
+		t.Fatal(err)
+	}
+	d.Close()
+	if m, _, err := c.Recv(); err != nil || m.Connection != 7 {
+		t.Errorf("received %+v, %v", m, err)
+	}
+	if _, _, err := c.Recv(); err != io.EOF {
+		t.Errorf("then: %v, want the end", err)
+	}
+	if after := open(t); after != before-1 { // the end that was closed
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}
+
 // An empty packet and the end look alike; a descriptor beside it must not stay open all the same.
 func TestEmptyPacket(t *testing.T) {
 	c, other := ends(t)
