@@ -12,23 +12,29 @@ import (
 // gives typed values, which toText turns into the same text after checking their type.
 type kind struct {
 	read   func(into any, text string) error
-	inFile string // the TOML type, for error messages
+	inFile string // the TOML type, as error messages name it
 }
 
+const (
+	aString   = "a string"
+	anInteger = "an integer"
+	aList     = "a list of strings"
+)
+
 var (
-	text = kind{inFile: "string", read: func(into any, text string) error {
+	text = kind{inFile: aString, read: func(into any, text string) error {
 		*into.(*string) = text
 		return nil
 	}}
 	// list is separated by commas or spaces; no address holds either.
-	list = kind{inFile: "list of strings", read: func(into any, text string) error {
+	list = kind{inFile: aList, read: func(into any, text string) error {
 		*into.(*[]string) = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 		return nil
 	}}
 )
 
 func oneOf(words ...string) kind {
-	return kind{inFile: "string", read: func(into any, text string) error {
+	return kind{inFile: aString, read: func(into any, text string) error {
 		if !slices.Contains(words, text) {
 			return fmt.Errorf("want %s", strings.Join(words, " or "))
 		}
@@ -38,7 +44,7 @@ func oneOf(words ...string) kind {
 }
 
 func number(least, most int64) kind {
-	return kind{inFile: "integer", read: func(into any, text string) error {
+	return kind{inFile: anInteger, read: func(into any, text string) error {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n < least || n > most {
 			return fmt.Errorf("want a number from %d to %d", least, most)
@@ -49,7 +55,7 @@ func number(least, most int64) kind {
 }
 
 func duration(least, most time.Duration) kind {
-	return kind{inFile: "string", read: func(into any, text string) error {
+	return kind{inFile: aString, read: func(into any, text string) error {
 		d, err := time.ParseDuration(text)
 		if err != nil || d < least || d > most {
 			return fmt.Errorf("want a time from %v to %v, for example 30s or 5m", least, most)
@@ -63,28 +69,28 @@ func duration(least, most time.Duration) kind {
 func (k kind) toText(value any) (string, error) {
 	switch v := value.(type) {
 	case string:
-		if k.inFile == "string" {
+		if k.inFile == aString {
 			return v, nil
 		}
 	case int64:
-		if k.inFile == "integer" {
+		if k.inFile == anInteger {
 			return strconv.FormatInt(v, 10), nil
 		}
 	case []any:
-		if k.inFile != "list of strings" {
+		if k.inFile != aList {
 			break
 		}
 		var parts []string
 		for _, part := range v {
 			s, ok := part.(string)
 			if !ok {
-				return "", fmt.Errorf("want a list of strings")
+				return "", fmt.Errorf("want %s", aList)
 			}
 			parts = append(parts, s)
 		}
 		return strings.Join(parts, ","), nil
 	}
-	return "", fmt.Errorf("want a %s", k.inFile)
+	return "", fmt.Errorf("want %s", k.inFile)
 }
 
 // write is the value as TOML; fields of other types there are none.

@@ -111,6 +111,7 @@ func (p *program) startUpCommand() *cobra.Command {
 				return usageError{"the start-up check is started by `sluiced serve` only"}
 			}
 			nameProcess()
+			p.child = true
 			return p.startUp(data)
 		},
 	}

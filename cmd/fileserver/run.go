@@ -14,6 +14,7 @@ type program struct {
 	stdout, stderr io.Writer
 	flags          *flags
 	began          bool // a command's own code was reached: errors are no longer about usage
+	child          bool // started by a server, which reports what goes wrong
 }
 
 // Run is sluiced: it carries out args and returns the exit code. The end of ctx stops a
@@ -32,6 +33,10 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	code := codeOf(err)
 	if !p.began {
 		code = codeUsage
+	}
+	if p.child {
+		fmt.Fprintln(stderr, err)
+		return code
 	}
 	fmt.Fprintf(stderr, "%ssluiced: %v\n", journalPrefix(stderr, priorityError), err)
 	if code == codeUsage && !p.began {
