@@ -77,7 +77,7 @@ func (p *pusher) commitFiles(ctx context.Context, b *batch) error {
 		case client.Conflict, client.Exists:
 			again = append(again, it)
 		case client.OverQuota, client.NoSpace:
-			quota = &client.Error{Request: "commit names", Code: done.Code, Message: done.Message, Entry: i}
+			quota = client.NewError("commit names", done.Code, done.Message)
 		default:
 			p.progress.Done.Add(1)
 			p.problem(Problem{Path: it.Src.Path(), Reason: refused(done)})

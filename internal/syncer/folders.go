@@ -154,7 +154,7 @@ func (p *pusher) folderRefused(ctx context.Context, m making, entries map[*Node]
 	}
 	switch done.Code {
 	case client.OverQuota, client.NoSpace:
-		return false, &client.Error{Request: "make folders", Code: done.Code, Message: done.Message, Entry: -1}
+		return false, client.NewError("make folders", done.Code, done.Message)
 	case client.Exists, client.Conflict:
 		parent, _ := p.folders.id(m.parent)
 		reply, err := p.Server.Stat(ctx, parent, []string{m.name})

@@ -20,7 +20,7 @@ import (
 type PullOptions struct {
 	Common
 	// Records remembers what the local files hold; without it all files of equal size are read again. May be nil.
-	Records *state.Root
+	Records *Records
 }
 
 // Pull makes the local folder hold what the server's folder holds. Totals are valid with an error too.

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/client"
-	"sluice/internal/state"
 )
 
 // PushOptions say what to push where.
@@ -21,7 +20,7 @@ type PushOptions struct {
 	// where the network is slower than the disk. Without it only files that look familiar are asked for.
 	HashFirst bool
 	// Records remembers hashes between runs with Checksum; may be nil.
-	Records *state.Root
+	Records *Records
 }
 
 // Push makes the server's folder hold what the local folder holds. Totals are valid with an error too.

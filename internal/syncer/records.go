@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"path/filepath"
 	"time"
 
 	"sluice/internal/proto"
@@ -11,8 +12,38 @@ import (
 // times by a tick of at most 10 ms, so two changes within one look alike.
 const settle = 20 * time.Millisecond
 
+// Records is what is remembered about one local folder between runs. Losing it costs time only.
+type Records struct {
+	*state.Root
+	state *state.State
+}
+
+// OpenRecords opens the records in the state file at path for the folder dir and a server, known here as remote.
+func OpenRecords(path, remote, server, dir string) (*Records, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = real
+	}
+	s, err := state.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	root, err := s.Root(remote, server, abs)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return &Records{Root: root, state: s}, nil
+}
+
+// Close closes the state file.
+func (r *Records) Close() error { return r.state.Close() }
+
 // recall gives the local files the hashes that were recorded for exactly the facts they have now.
-func recall(root *Node, records *state.Root) error {
+func recall(root *Node, records *Records) error {
 	all, err := records.All()
 	if err != nil {
 		return err

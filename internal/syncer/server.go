@@ -119,3 +119,13 @@ func Terminal(raw string) string { return proto.Terminal(raw) }
 
 // EscapeName is the %XX form of a name that --json output uses.
 func EscapeName(raw string) string { return proto.EscapeName(raw) }
+
+// Locate follows a path from the root of home: the root and one entry for each name that is there, and the names that
+// are not.
+func Locate(ctx context.Context, s Server, path []string) (found []client.Entry, missing []string, err error) {
+	p, err := lookUp(ctx, s, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.found, p.missing, nil
+}

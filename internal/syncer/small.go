@@ -199,7 +199,7 @@ func (p *pusher) putContents(ctx context.Context, b *batch) error {
 	for _, f := range failed {
 		switch f.Code {
 		case client.OverQuota, client.NoSpace:
-			return &client.Error{Request: "send files", Code: f.Code, Message: f.Message, Entry: f.Entry}
+			return client.NewError("send files", f.Code, f.Message)
 		}
 		if b.failed == nil {
 			b.failed = make(map[client.Hash]client.Code)

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"sluice/internal/client"
+)
+
+func (p *program) catCommand() *cobra.Command {
+	return p.command(&cobra.Command{
+		Use:   "cat REMOTE:PATH...",
+		Short: "Write files to standard output",
+		Example: `  sluice cat home:notes.txt
+  sluice cat home:photos.tar | tar x`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: p.completePaths,
+	}, func(ctx context.Context, args []string) error {
+		for _, arg := range args {
+			if err := p.cat(ctx, arg); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (p *program) cat(ctx context.Context, arg string) error {
+	path, err := parseRemotePath(arg)
+	if err != nil {
+		return err
+	}
+	s, err := p.connect(ctx, path.remote)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	l, err := s.must(ctx, path)
+	if err != nil {
+		return err
+	}
+	if l.folder() {
+		return usagef("%s is a folder: fetch it with `sluice pull`", visible(path.String()))
+	}
+	_, err = s.Get(ctx, client.Hash(l.last().Hash), 0, -1, p.stdout)
+	return err
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sluice/internal/client"
+	"sluice/internal/syncer"
+)
+
+func (p *program) getCommand() *cobra.Command {
+	var output string
+	var dry bool
+	c := p.command(&cobra.Command{
+		Use:   "get REMOTE:PATH",
+		Short: "Fetch one file",
+		Example: `  sluice get home:docs/a.txt                into the current folder
+  sluice get home:docs/a.txt -o /tmp/b.txt
+  sluice get home:photos.tar -o - | tar x`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: p.completePaths,
+	}, func(ctx context.Context, args []string) error {
+		if output == "-" && !dry {
+			return p.cat(ctx, args[0])
+		}
+		return p.get(ctx, args[0], output, dry)
+	})
+	c.Flags().StringVarP(&output, "output", "o", "", "the local `FILE` or folder; - is standard output")
+	dryRun(c.Flags(), &dry)
+	return c
+}
+
+func (p *program) get(ctx context.Context, arg, output string, dry bool) error {
+	path, err := parseRemotePath(arg)
+	if err != nil {
+		return err
+	}
+	s, err := p.connect(ctx, path.remote)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	l, err := s.must(ctx, path)
+	if err != nil {
+		return err
+	}
+	if l.folder() {
+		return usagef("%s is a folder: fetch it with `sluice pull %s DIR`", visible(path.String()), visible(path.String()))
+	}
+	if output == "" {
+		output = "."
+	}
+	if st, err := os.Stat(output); err == nil && st.IsDir() || os.IsPathSeparator(output[len(output)-1]) {
+		output = filepath.Join(output, path.last())
+	}
+	if dry {
+		p.say("would be fetched: %s", visible(output))
+		return nil
+	}
+	var progress syncer.Progress
+	progress.Found.Store(1)
+	progress.FoundBytes.Store(l.last().Size)
+	progress.Planned.Store(true)
+	began := time.Now()
+	end := p.display(&progress)
+	err = s.fetch(ctx, l.last(), output, &progress)
+	end()
+	if err != nil {
+		return err
+	}
+	if p.flags.json {
+		return p.printJSON(struct {
+			Event string `json:"event"`
+			Path  string `json:"path"`
+			To    string `json:"to"`
+			Size  int64  `json:"size"`
+		}{"fetched", nameJSON(path.String()), nameJSON(output), l.last().Size})
+	}
+	p.say("%s: %s in %s", visible(output), size(l.last().Size), duration(time.Since(began)))
+	return nil
+}
+
+// fetch writes a file or link under a temporary name, verified and durable, then gives it its own.
+func (s *server) fetch(ctx context.Context, e client.Entry, output string, progress *syncer.Progress) (err error) {
+	dir := filepath.Dir(output)
+	f, err := os.CreateTemp(dir, ".sluice-tmp-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		f.Close()
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	add := func(n int64) { progress.DoneBytes.Add(n) }
+	if e.Kind == client.KindLink {
+		return s.fetchLink(ctx, e, f, output)
+	}
+	if e.Size > client.MaxObjectsBody {
+		err = s.Download(ctx, client.Hash(e.Hash), e.Size, f, add)
+	} else {
+		var n int64
+		n, err = s.Get(ctx, client.Hash(e.Hash), 0, -1, f)
+		add(n)
+	}
+	if err != nil {
+		return err
+	}
+	when := time.Unix(0, e.Mtime)
+	err = errors.Join(f.Chmod(fs.FileMode(e.Mode&0o777)), os.Chtimes(f.Name(), time.Time{}, when), f.Sync())
+	if err != nil {
+		return err
+	}
+	return publish(f.Name(), output)
+}
+
+// fetchLink makes the link; its target is the content. f only keeps the temporary name.
+func (s *server) fetchLink(ctx context.Context, e client.Entry, f *os.File, output string) error {
+	got, err := s.GetObjects(ctx, []client.Hash{client.Hash(e.Hash)}, nil)
+	if err != nil {
+		return err
+	}
+	if len(got) != 1 || got[0].Code != client.OK || len(got[0].Data) == 0 {
+		return fmt.Errorf("the target of the link did not come: %w", client.ErrProtocol)
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return err
+	}
+	if err := os.Symlink(string(got[0].Data), f.Name()); err != nil {
+		return err
+	}
+	return publish(f.Name(), output)
+}
+
+// publish gives a temporary file its name and makes that durable.
+func publish(temp, output string) error {
+	if err := os.Rename(temp, output); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(output))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}

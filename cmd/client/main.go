@@ -1,0 +1,18 @@
+package main
+
+import (
+	"os"
+	"runtime/debug"
+)
+
+// version is set by the build.
+var version = "dev"
+
+func main() {
+	// A short-lived program with a few buffers: collecting garbage less often costs some 10 MB and saves a tenth of
+	// the time of a first push.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	os.Exit(newProgram(os.Stdin, os.Stdout, os.Stderr, os.LookupEnv).run(os.Args[1:]))
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sluice/internal/client"
+	"sluice/internal/syncer"
+)
+
+func (p *program) putCommand() *cobra.Command {
+	var dry bool
+	c := p.command(&cobra.Command{
+		Use:   "put FILE... REMOTE:PATH",
+		Short: "Send files, or standard input",
+		Example: `  sluice put a.txt b.txt home:docs/       into a folder
+  sluice put a.txt home:docs/c.txt        under another name
+  tar c photos | sluice put - home:photos.tar`,
+		Args: cobra.MinimumNArgs(2),
+		ValidArgsFunction: func(c *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 0 || !isRemote(typed) {
+				return nil, cobra.ShellCompDirectiveDefault
+			}
+			return p.completePaths(c, args, typed)
+		},
+	}, func(ctx context.Context, args []string) error {
+		return p.put(ctx, args[:len(args)-1], args[len(args)-1], dry)
+	})
+	dryRun(c.Flags(), &dry)
+	return c
+}
+
+func (p *program) put(ctx context.Context, files []string, arg string, dry bool) error {
+	path, err := parseRemotePath(arg)
+	if err != nil {
+		return err
+	}
+	s, err := p.connect(ctx, path.remote)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if len(files) > 1 {
+		l, err := s.must(ctx, path)
+		if err != nil {
+			return err
+		}
+		if !l.folder() {
+			return usagef("%s is no folder, so only one file can go there", visible(path.String()))
+		}
+	}
+	for _, file := range files {
+		if err := p.putOne(ctx, s, file, path, dry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *program) putOne(ctx context.Context, s *server, file string, path remotePath, dry bool) error {
+	name := filepath.Base(file)
+	if file == "-" {
+		if path.folder {
+			return usagef("standard input has no name: write it, as in %s", visible(path.in("name").String()))
+		}
+		name = path.last()
+	}
+	t, err := s.target(ctx, path, name)
+	if err != nil {
+		return err
+	}
+	if t.old != nil && t.old.Kind == client.KindFolder {
+		return usagef("%s is a folder that is there already", visible(t.path.String()))
+	}
+	if dry {
+		p.done("sent", t.path, true)
+		return nil
+	}
+	var progress syncer.Progress
+	began := time.Now()
+	end := p.display(&progress)
+	content, err := p.send(ctx, s, file, &progress)
+	end()
+	if err != nil {
+		return fmt.Errorf("%s: %w", visible(file), err)
+	}
+	_, err = s.commit(ctx, t.path, client.Change{
+		Op: client.OpPut, Parent: client.Place{Node: t.parent}, Name: t.name, Kind: client.KindFile,
+		Hash: content.Hash, Size: content.Size, Mode: content.Mode, Mtime: content.Mtime, Expect: t.expect(),
+	})
+	if err != nil {
+		return err
+	}
+	if p.flags.json {
+		return p.printJSON(struct {
+			Event   string `json:"event"`
+			Path    string `json:"path"`
+			Size    int64  `json:"size"`
+			Hash    string `json:"hash"`
+			Instant bool   `json:"instant"`
+		}{"sent", nameJSON(t.path.String()), content.Size, fmt.Sprintf("%x", content.Hash), content.Instant})
+	}
+	how := ""
+	if content.Instant {
+		how = ", there already"
+	}
+	p.say("%s: %s in %s%s", visible(t.path.String()), size(content.Size), duration(time.Since(began)), how)
+	return nil
+}
+
+// send brings the content of a file, or of standard input, to the server.
+func (p *program) send(ctx context.Context, s *server, file string, progress *syncer.Progress) (syncer.Content, error) {
+	if file == "-" {
+		content, err := syncer.PutReader(ctx, s.Remote, p.stdin, progress)
+		content.Mode, content.Mtime = 0o644, time.Now().UnixNano()
+		return content, err
+	}
+	st, err := os.Stat(file)
+	if err != nil {
+		return syncer.Content{}, err
+	}
+	if st.IsDir() {
+		return syncer.Content{}, usagef("it is a folder: send it with `sluice push`")
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return syncer.Content{}, err
+	}
+	defer f.Close()
+	if !st.Mode().IsRegular() { // a pipe, as <(command) makes one
+		content, err := syncer.PutReader(ctx, s.Remote, f, progress)
+		content.Mode, content.Mtime = 0o644, time.Now().UnixNano()
+		return content, err
+	}
+	return syncer.PutFile(ctx, s.Remote, f, progress)
+}
