@@ -31,6 +31,10 @@ func FuzzRequest(f *testing.F) {
 	for i := range Types {
 		f.Add(uint16(Types[i].Type), samples[Types[i].Type].request.Append(nil), uint64(len(samples[Types[i].Type].requestBody)))
 	}
+	for _, h := range headers() {
+		p, _ := ParsePrelude(h.frame)
+		f.Add(uint16(p.Type), h.frame[PreludeLen:], p.BodyLen)
+	}
 	f.Fuzz(func(t *testing.T, number uint16, raw []byte, length uint64) {
 		row := Lookup(Type(number))
 		if row == nil {

@@ -26,14 +26,14 @@ var batches = []struct {
 	{"put-objects reply", opened(ParsePutObjectsReply), 0, MaxBatch, func(n int) []byte {
 		x := &PutObjectsReply{}
 		for i := range n {
-			x.Failed = append(x.Failed, EntryError{i, HashMismatch, strings.Repeat("\x01", 2000)})
+			x.Failed = append(x.Failed, EntryError{i, HashMismatch, strings.Repeat("\x01", 300)})
 		}
 		return x.Append(nil)
 	}},
 	{"commit reply", opened(ParseCommitReply), 1, MaxBatch, func(n int) []byte {
 		x := &CommitReply{}
 		for range n {
-			x.Entries = append(x.Entries, Changed{Node: 1 << 62, Version: 1 << 62, Code: Conflict, Message: strings.Repeat("\"\xff", 2000)})
+			x.Entries = append(x.Entries, Changed{Node: 1 << 62, Version: 1 << 62, Code: Conflict, Message: strings.Repeat("\"\xff", 150)})
 		}
 		return x.Append(nil)
 	}},

@@ -67,7 +67,7 @@ func appendMessage(b []byte, s string) []byte {
 		return b
 	}
 	if !utf8.ValidString(s) || hasControl(s) {
-		s = Terminal(s)
+		s = Terminal(s[:min(len(s), MaxMessage)])
 	}
 	return appendText(b, "message", cut(s, MaxMessage))
 }
