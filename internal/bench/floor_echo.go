@@ -55,7 +55,7 @@ func (e echo) loop(epoll int) {
 	events := make([]unix.EpollEvent, 256)
 	in := make([]byte, 64<<10)
 	out := append([]byte(nil), e.reply...)
-	have := map[int32]int{}
+	have := map[int32]int{} // of a request that came in pieces
 	for {
 		n, err := unix.EpollWait(epoll, events, -1)
 		if err != nil && err != unix.EINTR {
@@ -81,7 +81,11 @@ func (e echo) loop(epoll int) {
 					break
 				}
 			}
-			have[fd] = all
+			if all > 0 {
+				have[fd] = all
+			} else if len(have) > 0 {
+				delete(have, fd)
+			}
 		}
 	}
 }
