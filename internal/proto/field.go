@@ -1,11 +1,6 @@
 package proto
 
-import (
-	"math"
-	"unicode/utf8"
-
-	"github.com/tidwall/gjson"
-)
+import "github.com/tidwall/gjson"
 
 // want is what a field's value must be.
 type want uint8
@@ -187,83 +182,4 @@ func (f *field) each(v *value, do func(i int, json gjson.Result) *Error) (err *E
 		err = Errorf(BadHeader, "field %s: %d entries, at least %d", f.name, n, f.least)
 	}
 	return err
-}
-
-// number reads decimal digits and nothing else, from the raw text: no point, no exponent, no sign unless the field may
-// be negative, no leading zero. It never wraps.
-func number(raw string, least, most int64) (int64, bool) {
-	digits := raw
-	negative := least < 0 && len(raw) > 0 && raw[0] == '-'
-	if negative {
-		digits = raw[1:]
-	}
-	if len(digits) == 0 || len(digits) > 19 || digits[0] == '0' && (len(digits) > 1 || negative) {
-		return 0, false
-	}
-	var u uint64 // 19 digits always fit
-	for i := 0; i < len(digits); i++ {
-		c := digits[i] - '0'
-		if c > 9 {
-			return 0, false
-		}
-		u = u*10 + uint64(c)
-	}
-	var n int64
-	switch {
-	case negative && u <= 1<<63:
-		n = -int64(u)
-	case !negative && u <= math.MaxInt64:
-		n = int64(u)
-	default:
-		return 0, false
-	}
-	return n, n >= least && n <= most
-}
-
-// decodeHex fills to from exactly its length in lower-case hex digits.
-func decodeHex(to []byte, s string) bool {
-	if len(s) != 2*len(to) {
-		return false
-	}
-	for i := range to {
-		hi, lo := unhex(s[2*i]), unhex(s[2*i+1])
-		if hi|lo > 15 {
-			return false
-		}
-		to[i] = hi<<4 | lo
-	}
-	return true
-}
-
-// unhex is the value of a lower-case hex digit, or 255.
-func unhex(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
-	}
-	return 255
-}
-
-// hasControl finds control characters: what ends in logs and on terminals must not move the cursor.
-func hasControl(s string) bool {
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c < 0x20 || c == 0x7F || c == 0xC2 && i+1 < len(s) && s[i+1] < 0xA0 {
-			return true
-		}
-	}
-	return false
-}
-
-// cut shortens s to at most n bytes without splitting a character.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }

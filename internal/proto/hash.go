@@ -40,3 +40,29 @@ func (m Bitmap) of(n int64) bool {
 	}
 	return n%8 == 0 || m[len(m)-1]>>(n%8) == 0
 }
+
+// decodeHex fills to from exactly its length in lower-case hex digits.
+func decodeHex(to []byte, s string) bool {
+	if len(s) != 2*len(to) {
+		return false
+	}
+	for i := range to {
+		hi, lo := unhex(s[2*i]), unhex(s[2*i+1])
+		if hi|lo > 15 {
+			return false
+		}
+		to[i] = hi<<4 | lo
+	}
+	return true
+}
+
+// unhex is the value of a lower-case hex digit, or 255.
+func unhex(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 255
+}
