@@ -36,7 +36,7 @@ func checkFolder(data string) error {
 	if u, err := user.LookupId(strconv.Itoa(int(owner))); err == nil {
 		name = u.Username
 	}
-	return fmt.Errorf("%w: the data folder %s belongs to user %s; run this as that user: sudo -u %s sluiced ...", fs.ErrPermission, data, name, quoteShell(name))
+	return fmt.Errorf("%w: the data folder %s belongs to user %s; run this as that user, with sudo -u %s", fs.ErrPermission, data, name, quoteShell(name))
 }
 
 func checkEmpty(data string) error {

@@ -55,7 +55,7 @@ func table() []setting {
 			func(s *settings) any { return &s.idleTimeout }},
 		{"header-timeout", "TIME", "a request's header must be in within this", false, duration(time.Second, time.Hour),
 			func(s *settings) any { return &s.headerTimeout }},
-		{"drain-limit", "TIME", "a stopping server lets requests finish for this long", false, duration(0, time.Hour),
+		{"drain-limit", "TIME", "a stopping server lets requests finish for this long", false, duration(time.Second, time.Hour),
 			func(s *settings) any { return &s.drainLimit }},
 		{"least-rate", "BYTES", "a body that flows more slowly, in bytes a second, is given up", false, number(0, 1<<30),
 			func(s *settings) any { return &s.leastRate }},

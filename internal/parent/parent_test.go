@@ -3,12 +3,15 @@ package parent
 import (
 	"errors"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"sluice/internal/control"
 	"sluice/internal/stats"
@@ -360,4 +363,52 @@ func cpu(t *testing.T) time.Duration {
 		t.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func TestNoDescriptorsLeft(t *testing.T) {
+	h := start(t, 1, always("good"), true)
+	client, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(client)
+	var usual unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &usual); err != nil {
+		t.Fatal(err)
+	}
+	few := usual
+	few.Cur = 100
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	var fill []int
+	for {
+		fd, err := unix.Dup(client)
+		if err != nil {
+			break
+		}
+		unix.CloseOnExec(fd)
+		fill = append(fill, fd)
+	}
+	err = unix.Connect(client, sockaddr(netip.MustParseAddrPort(h.listen[0])))
+	before := cpu(t)
+	time.Sleep(300 * time.Millisecond)
+	used := cpu(t) - before
+	for _, fd := range fill {
+		unix.Close(fd)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &usual); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if used > 150*time.Millisecond {
+		t.Errorf("used %v of CPU in 300 ms without descriptors", used)
+	}
+	if !strings.Contains(h.log.String(), "LimitNOFILE") {
+		t.Errorf("not in the log:\n%s", h.log)
+	}
+	h.until("accepted after all", connections(1))
+	h.dial()
 }
