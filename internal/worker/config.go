@@ -25,10 +25,10 @@ const (
 	lockFD    = 4
 
 	// orphanLimit bounds the drain after the parent's death: a new server waits 5 s for the lock.
-	orphanLimit = 4 * time.Second
+	orphanLimit = 3 * time.Second
 	// defaultDrain bounds a drain that names no limit.
 	defaultDrain = 30 * time.Second
-	// lastJobs bounds the wait for jobs, the keeper and the store after the loop has ended.
+	// lastJobs bounds the wait for jobs after a kill, and again for jobs and for the keeper after the loop has ended.
 	lastJobs = 500 * time.Millisecond
 	// beatEvery is how often the parent hears of the loop.
 	beatEvery = time.Second

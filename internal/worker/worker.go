@@ -35,6 +35,7 @@ type worker struct {
 	killAt   time.Time
 	turns    uint64 // told to the page so far
 	draining bool
+	killed   bool
 	orphan   bool // the parent is gone
 }
 
@@ -130,11 +131,17 @@ func (w *worker) drain(limit time.Duration) {
 	w.leaveIfDone()
 }
 
-// kill cuts off what the drain has left.
+// kill cuts off what the drain has left. What begun requests hold is given back by jobs, which get a moment; then the
+// loop ends whatever is out.
 func (w *worker) kill() {
+	if w.killed {
+		w.loop.Stop()
+		return
+	}
+	w.killed = true
 	w.entry().WithField("connections", w.set.Len()).Warn("the drain took too long: closing what is left")
+	w.killing.Set(w.loop.Now().Add(lastJobs))
 	w.set.Kill()
-	w.loop.Stop()
 }
 
 func (w *worker) leaveIfDone() {
