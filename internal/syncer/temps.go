@@ -71,7 +71,7 @@ func writeTemp(folder int, name string, n *Node, data []byte, sync bool) (dev ui
 
 func createTemp(folder int, name string) (int, error) {
 	fd, err := retry(func() (int, error) {
-		return unix.Openat(folder, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+		return unix.Openat(folder, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	})
 	if err != nil {
 		return -1, fmt.Errorf("create a temporary file: %w", err)
