@@ -38,15 +38,18 @@ func (tx *Tx) ContentByHash(hash []byte) (id int64, err error) {
 }
 
 // HeldContent finds a complete content that an account holds: by an upload it has not named yet, by a name or by a past
-// version in one of its namespaces.
+// version in one of its namespaces. It asks twice, because SQLite prepares the joined form anew for every hash (30 us to 1).
 func (tx *Tx) HeldContent(account int64, hash []byte) (c Content, found bool, err error) {
-	found, err = tx.row(`SELECT id, size, ifnull(segment, 0), offset FROM content AS c
-		WHERE hash = ?2 AND complete = 1 AND (
-			EXISTS (SELECT 1 FROM hold WHERE account = ?1 AND content = c.id)
-			OR EXISTS (SELECT 1 FROM namespace AS s JOIN node ON node.content = c.id AND node.namespace = s.id WHERE s.owner = ?1)
-			OR EXISTS (SELECT 1 FROM namespace AS s JOIN past ON past.content = c.id AND past.namespace = s.id WHERE s.owner = ?1))`,
-		[]any{account, hash}, &c.ID, &c.Size, &c.Segment, &c.Offset)
+	found, err = tx.row(`SELECT id, size, ifnull(segment, 0), offset FROM content WHERE hash = ? AND complete = 1`, []any{hash},
+		&c.ID, &c.Size, &c.Segment, &c.Offset)
+	if err != nil || !found {
+		return c, false, err
+	}
 	c.Complete = true
+	found, err = tx.row(`SELECT 1 FROM hold WHERE account = ?1 AND content = ?2
+		UNION ALL SELECT 1 FROM node WHERE content = ?2 AND namespace IN (SELECT id FROM namespace WHERE owner = ?1)
+		UNION ALL SELECT 1 FROM past WHERE content = ?2 AND namespace IN (SELECT id FROM namespace WHERE owner = ?1)
+		LIMIT 1`, []any{account, c.ID})
 	return c, found, err
 }
 

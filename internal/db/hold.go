@@ -1,10 +1,8 @@
 package db
 
-// InsertHold charges an account for a content it uploaded; false: it is charged for it already.
-func (tx *Tx) InsertHold(account, content, bytes, at int64) (fresh bool, err error) {
-	n, _, err := tx.exec(`INSERT INTO hold (account, content, bytes, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		account, content, bytes, at)
-	return n == 1, err
+// InsertHold notes that an account uploaded a content which it does not hold otherwise. The caller charges it.
+func (tx *Tx) InsertHold(account, content, bytes, at int64) error {
+	return tx.run(`INSERT INTO hold (account, content, bytes, at) VALUES (?, ?, ?, ?)`, account, content, bytes, at)
 }
 
 // DeleteHold removes a hold and answers what was charged for it; false: there is none. The caller lowers account.held.

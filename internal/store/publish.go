@@ -268,8 +268,5 @@ func hold(tx *db.Tx, w Who, content int64, hash [32]byte, size int64, fresh bool
 			return 0, err
 		}
 	}
-	if _, err := tx.InsertHold(w.Account, content, size, at); err != nil {
-		return 0, err
-	}
-	return size, nil
+	return size, tx.InsertHold(w.Account, content, size, at)
 }

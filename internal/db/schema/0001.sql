@@ -140,9 +140,8 @@ CREATE TABLE hold (
   content INTEGER NOT NULL REFERENCES content,
   bytes   INTEGER NOT NULL,
   at      INTEGER NOT NULL,
-  PRIMARY KEY (account, content)
+  PRIMARY KEY (content, account)   -- in this order new ones are appended, and no other index is needed
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX hold_content ON hold (content);
 
 -- An upload: a content that is arriving in chunks. It belongs to one account, no session owns it.
 CREATE TABLE upload (
