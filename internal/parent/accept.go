@@ -93,6 +93,7 @@ func (s *server) offer(fd int, from netip.Addr) bool {
 		err := w.channel.Send(handoff.Message{Kind: handoff.Socket, Tag: tagMain, Connection: number}, fd)
 		if err == nil {
 			w.connections++
+			s.lastGiven = w.slot
 			unix.Close(fd)
 			return true
 		}
@@ -107,10 +108,12 @@ func (s *server) offer(fd int, from netip.Addr) bool {
 	}
 }
 
-// freest is the worker with the fewest connections that has room, or nil.
+// freest is the worker with the fewest connections that has room, or nil. Among equals it
+// is the next in turn, so that short connections, one after the other, reach all.
 func (s *server) freest() *worker {
 	var best *worker
-	for _, w := range s.workers {
+	for i := range s.workers {
+		w := s.workers[(s.lastGiven+1+i)%len(s.workers)]
 		if w.takes(s.room) && (best == nil || w.connections < best.connections) {
 			best = w
 		}

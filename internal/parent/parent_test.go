@@ -59,6 +59,20 @@ func TestHandOffToTheFreest(t *testing.T) {
 	}
 }
 
+func TestShortConnectionsReachAll(t *testing.T) {
+	h := start(t, 2, always("good"), true)
+	last := -1
+	for range 6 {
+		c := h.dial()
+		if c.slot == last {
+			t.Errorf("two in a row for worker %d", last)
+		}
+		last = c.slot
+		c.conn.Close()
+		h.until("none", connections(0))
+	}
+}
+
 func TestConnectionsComeNonBlocking(t *testing.T) {
 	h := start(t, 1, always("good"), true)
 	if c := h.dial(); !strings.HasSuffix(c.rest, "nonblock=true nodelay=true nofile=true\n") {

@@ -29,6 +29,7 @@ type server struct {
 	listeners []*listener // owned; none once it drains
 	workers   []*worker   // by slot
 	table     *table
+	lastGiven int // the slot that got the last connection
 
 	// One accepted connection no worker had room for; -1: none. Owned. Nothing is
 	// accepted meanwhile: the kernel's backlog is the queue.
