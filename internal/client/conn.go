@@ -39,8 +39,10 @@ type conn struct {
 	waiting int // of them, those that wait for news
 }
 
-// errMoved says that a connection takes no more requests; another one will.
-var errMoved = errors.New("the server is draining")
+var (
+	errMoved   = errors.New("the server takes no more requests on this connection")
+	errGivenUp = errors.New("given up in the middle of another transfer")
+)
 
 // newConn takes ownership of tcp, says hello and does not wait for the answer.
 func newConn(r *Remote, tcp *net.TCPConn) (*conn, error) {
@@ -48,6 +50,10 @@ func newConn(r *Remote, tcp *net.TCPConn) (*conn, error) {
 	if err != nil {
 		tcp.Close()
 		return nil, &lostError{err}
+	}
+	if !r.pool.admit() {
+		tcp.Close()
+		return nil, ErrClosed
 	}
 	c := &conn{
 		remote: r,
@@ -63,7 +69,10 @@ func newConn(r *Remote, tcp *net.TCPConn) (*conn, error) {
 	c.mu.Lock()
 	c.watcher = time.AfterFunc(r.watchEvery(), c.watch)
 	c.mu.Unlock()
-	r.readers.Go(c.read)
+	go func() {
+		defer r.running.Done()
+		c.read()
+	}()
 	call, answer := r.greeting(c)
 	c.write <- struct{}{}
 	defer func() { <-c.write }()
@@ -91,7 +100,7 @@ func (c *conn) do(ctx context.Context, q *call) (reply, error) {
 	case <-t.done:
 	case <-ctx.Done():
 		// The reply can no longer be told from the next, or would have to be read to nothing: a new connection is cheaper.
-		c.fail(&lostError{ctx.Err()})
+		c.fail(&lostError{errGivenUp})
 		<-t.done
 		return reply{}, ctx.Err()
 	}
@@ -152,23 +161,39 @@ func (c *conn) put(ctx context.Context, q *call, answer func(proto.Header) error
 	case early:
 		// The body was cut short: the server lingers and closes, and so does this end.
 		c.fail(&lostError{errMoved})
+	case ctx.Err() != nil:
+		c.fail(&lostError{errGivenUp})
+	case isLocal(err):
+		c.fail(c.blame(t, err))
 	default:
-		c.blame(t, err)
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
-		c.fail(&lostError{err})
+		c.hearOut()
 	}
 	return t, nil
 }
 
-// blame makes err the end of this call alone, where the connection's other calls only lose their connection.
-func (c *conn) blame(t *try, err error) {
+// isLocal tells failures of one call from those of the connection.
+func isLocal(err error) bool {
 	var local *localError
-	if errors.As(err, &local) {
-		c.mu.Lock()
-		t.own = err
-		c.mu.Unlock()
+	return errors.As(err, &local) || errors.Is(err, ErrIntegrity)
+}
+
+// blame makes err the end of this call alone, and gives the reason for which all others lose their connection.
+func (c *conn) blame(t *try, err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.own = err
+	return &lostError{errGivenUp}
+}
+
+// hearOut: writing failed, so the server has closed the connection. The reason may have arrived before that: what there is
+// to read is read, and then the reading goroutine ends the connection.
+func (c *conn) hearOut() {
+	c.mu.Lock()
+	c.closing = true
+	c.mu.Unlock()
+	c.remote.pool.drop(c)
+	if err := c.tcp.SetReadDeadline(time.Now().Add(lastWords)); err != nil {
+		c.fail(&lostError{err})
 	}
 }
 
@@ -235,7 +260,12 @@ func (c *conn) watch() {
 		c.fail(&lostError{ErrTimeout})
 		return
 	case !awaited && quiet > pingAfter:
-		c.remote.readers.Go(func() { c.do(context.Background(), newCall(proto.TypePing, &proto.Ping{})) })
+		if c.remote.pool.admit() {
+			go func() {
+				defer c.remote.running.Done()
+				c.do(context.Background(), newCall(proto.TypePing, &proto.Ping{}))
+			}()
+		}
 	}
 	watcher.Reset(c.remote.watchEvery())
 }

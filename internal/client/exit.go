@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"net"
 
 	"golang.org/x/sys/unix"
 
@@ -36,7 +35,6 @@ func ExitCode(err error) int {
 	var mistake *UsageError
 	var server *Error
 	var lost *lostError
-	var network net.Error
 	switch {
 	case err == nil:
 		return ExitDone
@@ -56,7 +54,7 @@ func ExitCode(err error) int {
 		return ExitSomeFailed
 	case errors.As(err, &server):
 		return exitOfCode(server.Code)
-	case errors.As(err, &lost), errors.Is(err, ErrTimeout), errors.Is(err, context.DeadlineExceeded), errors.As(err, &network):
+	case errors.As(err, &lost), errors.Is(err, ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		return ExitTemporary
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		return ExitSpace

@@ -115,8 +115,8 @@ func (r *Remote) stream(ctx context.Context, content Hash, offset, end, size int
 func (r *Remote) order(ctx context.Context, content Hash, from, end, size int64, pieces chan<- chan piece) {
 	var asked sync.WaitGroup
 	defer asked.Wait()
-	for ; from < end; from += ChunkSize {
-		length := min(end-from, ChunkSize)
+	for at := from; at < end; at += ChunkSize {
+		length := min(end-at, ChunkSize)
 		one := make(chan piece, 1)
 		select {
 		case pieces <- one:
@@ -124,7 +124,7 @@ func (r *Remote) order(ctx context.Context, content Hash, from, end, size int64,
 			return
 		}
 		asked.Go(func() {
-			data, _, err := r.piece(ctx, content, from, length, size)
+			data, _, err := r.piece(ctx, content, at, length, size)
 			one <- piece{data, err}
 		})
 	}

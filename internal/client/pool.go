@@ -20,6 +20,7 @@ type pool struct {
 	opening int
 	news    chan struct{} // closed, and made anew, when a connection comes or an opening fails
 	closed  bool
+	ended   chan struct{} // closed by close
 }
 
 // choose gives a connection for one call; the caller calls leave afterwards. A call that waits for news gets a connection
@@ -31,8 +32,8 @@ func (p *pool) choose(ctx context.Context, waits bool) (*conn, error) {
 			p.mu.Unlock()
 			return nil, ErrClosed
 		}
-		best := p.best(waits)
-		room := len(p.conns)+p.opening < p.remote.opt.Connections || waits
+		best, count := p.best(waits)
+		room := count+p.opening < p.remote.opt.Connections || waits
 		switch {
 		case best != nil && (best.load == 0 || !room):
 			best.enter(waits)
@@ -53,18 +54,21 @@ func (p *pool) choose(ctx context.Context, waits bool) (*conn, error) {
 	}
 }
 
-// best is the least loaded connection on which no call waits for news; nil: none.
-func (p *pool) best(waits bool) *conn {
-	var best *conn
+// best is the least loaded connection on which no call waits for news, nil if there is none, and how many such there are.
+func (p *pool) best(waits bool) (best *conn, count int) {
 	for _, c := range p.conns {
-		if c.waiting > 0 || waits && c.load > 0 {
+		if c.waiting > 0 {
+			continue
+		}
+		count++
+		if waits && c.load > 0 {
 			continue
 		}
 		if best == nil || c.load < best.load {
 			best = c
 		}
 	}
-	return best
+	return best, count
 }
 
 // open makes a connection for one call. If that fails and another connection stands, the call goes there.
@@ -83,7 +87,7 @@ func (p *pool) open(ctx context.Context, waits bool) (*conn, error) {
 		if c.usable() { // else it has been dropped already, and the call is told why
 			p.conns = append(p.conns, c)
 		}
-	} else if c = p.best(waits); c == nil || ctx.Err() != nil {
+	} else if c, _ = p.best(waits); c == nil || ctx.Err() != nil {
 		return nil, err
 	}
 	c.enter(waits)
@@ -126,12 +130,27 @@ func (p *pool) retire() {
 	}
 }
 
+// admit counts one more user of the Remote, who says running.Done when it is over; false: it is closed.
+func (p *pool) admit() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	p.remote.running.Add(1)
+	return true
+}
+
 // close ends all connections.
 func (p *pool) close() {
 	p.mu.Lock()
+	first := !p.closed
 	p.closed = true
 	conns := slices.Clone(p.conns)
 	p.mu.Unlock()
+	if first {
+		close(p.ended)
+	}
 	for _, c := range conns {
 		c.fail(ErrClosed)
 	}
@@ -160,11 +179,23 @@ func (r *Remote) connect(ctx context.Context) (*conn, error) {
 			return nil
 		},
 	}
-	socket, err := dialer.DialContext(ctx, "tcp", r.address)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+	dialing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-r.pool.ended:
+			cancel()
+		case <-dialing.Done():
 		}
+	}()
+	socket, err := dialer.DialContext(dialing, "tcp", r.address)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case dialing.Err() != nil:
+		return nil, ErrClosed
+	default:
 		return nil, &lostError{err}
 	}
 	return newConn(r, socket.(*net.TCPConn))

@@ -61,8 +61,9 @@ func (c *conn) replies() error {
 			}
 			c.stopEarly(t)
 			failure = refused
-		} else if err := c.take(t, &r); err != nil {
-			c.blame(t, err)
+		} else if err := c.take(t, &r); isLocal(err) {
+			return c.blame(t, err)
+		} else if err != nil {
 			return err
 		}
 		last := c.answered(prelude.Flags&proto.FlagClosing != 0)

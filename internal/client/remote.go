@@ -18,7 +18,7 @@ type Remote struct {
 	pool     pool
 	pipes    *splice.Pool
 	up, down bucket
-	readers  sync.WaitGroup // goroutines of connections
+	running  sync.WaitGroup // calls, and the goroutines of connections
 
 	mu    sync.Mutex
 	token string
@@ -41,6 +41,7 @@ func Dial(ctx context.Context, opt Options) (*Remote, error) {
 	}
 	r.pool.remote = r
 	r.pool.news = make(chan struct{})
+	r.pool.ended = make(chan struct{})
 	r.SetLimitRate(opt.LimitRate)
 	if err := r.retry(ctx, min(opt.Retries, dialRetries), r.greet); err != nil {
 		r.Close()
@@ -52,7 +53,7 @@ func Dial(ctx context.Context, opt Options) (*Remote, error) {
 // Close ends all connections and calls, and waits until nothing of them is left.
 func (r *Remote) Close() error {
 	r.pool.close()
-	r.readers.Wait()
+	r.running.Wait()
 	r.pipes.Close()
 	return nil
 }
@@ -109,6 +110,10 @@ func (r *Remote) do(ctx context.Context, q *call) (reply, error) {
 
 // retry repeats try after temporary failures, at most so many times, with a growing pause.
 func (r *Remote) retry(ctx context.Context, retries int, try func(context.Context) error) error {
+	if !r.pool.admit() {
+		return ErrClosed
+	}
+	defer r.running.Done()
 	for attempt := 1; ; attempt++ {
 		err := ctx.Err()
 		if err == nil {
@@ -124,9 +129,13 @@ func (r *Remote) retry(ctx context.Context, retries int, try func(context.Contex
 		if !again || attempt > retries {
 			return err
 		}
-		if err := sleep(ctx, max(pause, backoff(attempt))); err != nil {
-			return err
+		timer := time.NewTimer(max(pause, backoff(attempt)))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		case <-r.pool.ended:
 		}
+		timer.Stop()
 	}
 }
 

@@ -51,12 +51,15 @@ func (o *output) close() {
 func (o *output) full() {
 	if o.stop == nil && o.ctx.Done() != nil {
 		c, ctx := o.conn, o.ctx
-		o.stop = context.AfterFunc(ctx, func() { c.fail(&lostError{ctx.Err()}) })
+		o.stop = context.AfterFunc(ctx, func() { c.fail(&lostError{errGivenUp}) })
 	}
 }
 
 // step calls move, with the socket's descriptor, until it moves some bytes or fails for good.
 func (o *output) step(move func(fd int) (int, error)) (int, error) {
+	if err := o.ctx.Err(); err != nil {
+		return 0, err
+	}
 	var n int
 	var err error
 	waited := o.conn.raw.Write(func(fd uintptr) bool {

@@ -163,7 +163,7 @@ func (u *upload) pass(ctx context.Context, s fileSource, unchanged func() error)
 		return Hash{}, err
 	}
 	queue := newQueue(int64(len(u.values)))
-	group, ctx := errgroup.WithContext(ctx)
+	group, groupCtx := errgroup.WithContext(ctx)
 	for range min(u.remote.senders(), len(u.values)) {
 		group.Go(func() error {
 			buf := make([]byte, copyPiece)
@@ -172,7 +172,7 @@ func (u *upload) pass(ctx context.Context, s fileSource, unchanged func() error)
 				if !ok {
 					return nil
 				}
-				again, err := u.chunk(ctx, s, index, tries, present.Get(int(index)), buf)
+				again, err := u.chunk(groupCtx, s, index, tries, present.Get(int(index)), buf)
 				if err != nil {
 					return err
 				}

@@ -1,0 +1,390 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"sluice/internal/hash"
+	"sluice/internal/proto"
+)
+
+// server is a scripted server: it keeps contents in memory, and a test replaces what it does for a type.
+type server struct {
+	t        *testing.T
+	listener net.Listener
+	running  sync.WaitGroup
+
+	mu       sync.Mutex
+	conns    map[net.Conn]bool
+	accepted int
+	seen     []proto.Type
+	script   map[proto.Type]func(*request)
+	contents map[Hash][]byte
+	uploads  map[Key]*partial
+}
+
+// partial is an upload whose chunks come in.
+type partial struct {
+	id     int64
+	size   int64
+	chunks map[int64][]byte
+}
+
+// request is what arrived, up to its body.
+type request struct {
+	*server
+	conn    net.Conn
+	in      *bufio.Reader
+	prelude proto.Prelude
+	header  proto.Header
+	taken   bool // the body was read
+	closing bool // flag the reply
+	end     bool // close after this request
+}
+
+func newServer(t *testing.T) *server {
+	t.Helper()
+	leaves(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{
+		t: t, listener: listener,
+		conns:    make(map[net.Conn]bool),
+		script:   make(map[proto.Type]func(*request)),
+		contents: make(map[Hash][]byte),
+		uploads:  make(map[Key]*partial),
+	}
+	s.running.Go(s.accept)
+	t.Cleanup(s.stop)
+	return s
+}
+
+func (s *server) stop() {
+	s.listener.Close()
+	s.cut()
+	s.running.Wait()
+}
+
+// cut ends all connections.
+func (s *server) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.Close()
+	}
+}
+
+func (s *server) accept() {
+	for {
+		conn, err := s.listener.Accept()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.accepted++
+		s.conns[conn] = true
+		s.mu.Unlock()
+		s.running.Go(func() {
+			s.serve(conn)
+			conn.Close()
+			s.mu.Lock()
+			delete(s.conns, conn)
+			s.mu.Unlock()
+		})
+	}
+}
+
+func (s *server) serve(conn net.Conn) {
+	in := bufio.NewReaderSize(conn, 64<<10)
+	for {
+		raw := make([]byte, proto.PreludeLen)
+		if _, err := io.ReadFull(in, raw); err != nil {
+			return
+		}
+		p, err := proto.ParsePrelude(raw)
+		if err != nil {
+			s.t.Errorf("request prelude: %v", err)
+			return
+		}
+		row, err := p.CheckRequest()
+		if err != nil {
+			s.t.Errorf("request: %v", err)
+			return
+		}
+		raw = make([]byte, p.HeaderLen)
+		if _, err := io.ReadFull(in, raw); err != nil {
+			return
+		}
+		header, err := row.Parse(raw)
+		if err != nil {
+			s.t.Errorf("%s header %s: %v", row.Name, raw, err)
+			return
+		}
+		if err := row.Body(header, p.BodyLen); err != nil {
+			s.t.Errorf("%s body: %v", row.Name, err)
+			return
+		}
+		q := &request{server: s, conn: conn, in: in, prelude: p, header: header}
+		s.mu.Lock()
+		s.seen = append(s.seen, p.Type)
+		step := s.script[p.Type]
+		s.mu.Unlock()
+		if step == nil {
+			step = (*request).normal
+		}
+		step(q)
+		if q.end {
+			return
+		}
+		if !q.taken {
+			q.body()
+		}
+	}
+}
+
+// on replaces what happens for a type.
+func (s *server) on(kind proto.Type, step func(*request)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.script[kind] = step
+}
+
+func (s *server) count(kind proto.Type) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, seen := range s.seen {
+		if seen == kind {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *server) keep(b []byte) Hash {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := Hash(hash.Sum(b))
+	s.contents[h] = b
+	return h
+}
+
+func (s *server) content(h Hash) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, found := s.contents[h]
+	return b, found
+}
+
+func (q *request) body() []byte {
+	q.taken = true
+	b := make([]byte, q.prelude.BodyLen)
+	if _, err := io.ReadFull(q.in, b); err != nil {
+		q.end = true
+		return nil
+	}
+	return b
+}
+
+func (q *request) frame(flags uint8, header, body []byte) []byte {
+	flags |= proto.FlagReply
+	if q.closing {
+		flags |= proto.FlagClosing
+	}
+	p := proto.Prelude{Version: proto.Version, Flags: flags, Type: q.prelude.Type, Number: q.prelude.Number,
+		HeaderLen: uint32(len(header)), BodyLen: uint64(len(body))}
+	return append(append(p.Append(nil), header...), body...)
+}
+
+func (q *request) reply(header proto.Header, body []byte) {
+	q.conn.Write(q.frame(0, header.Append(nil), body))
+}
+
+func (q *request) refuse(code Code) {
+	q.conn.Write(q.frame(proto.FlagError, proto.Errorf(code, "scripted").Append(nil), nil))
+}
+
+const serverID = "00112233445566778899aabbccddeeff"
+
+// normal is what a good server does.
+func (q *request) normal() {
+	body := q.body()
+	if q.end {
+		return
+	}
+	switch h := q.header.(type) {
+	case *proto.Hello:
+		answer := &proto.HelloReply{Version: 1, Server: serverID, Agent: "scripted"}
+		if h.Token != "" {
+			answer.Account, answer.Device, answer.Namespace, answer.Root, answer.Epoch, answer.Journal = "anna", 1, 1, 1, 7, 3
+		}
+		q.reply(answer, nil)
+	case *proto.Ping:
+		q.reply(&proto.PingReply{}, nil)
+	case *proto.Login:
+		q.reply(&proto.LoginReply{Token: "new-token", Device: 2}, nil)
+	case *proto.Have:
+		held := proto.NewBitmap(len(h.Hashes))
+		for i, one := range h.Hashes {
+			if _, found := q.content(one); found {
+				held.Set(i)
+			}
+		}
+		q.reply(&proto.HaveReply{Held: held}, nil)
+	case *proto.PutObjects:
+		answer := &proto.PutObjectsReply{}
+		for i, o := range h.Objects {
+			if one := body[:o.Size]; q.keep(one) != o.Hash {
+				answer.Failed = append(answer.Failed, EntryError{Entry: i, Code: HashMismatch})
+			}
+			body = body[o.Size:]
+		}
+		q.reply(answer, nil)
+	case *proto.Get:
+		b, found := q.content(h.Hash)
+		if !found {
+			q.refuse(NotFound)
+			return
+		}
+		from := min(h.Offset, int64(len(b)))
+		q.reply(&proto.GetReply{Size: int64(len(b))}, b[from:from+h.Range(int64(len(b)))])
+	case *proto.GetObjects:
+		answer := &proto.GetObjectsReply{}
+		var all []byte
+		for _, one := range h.Hashes {
+			b, found := q.content(one)
+			if !found {
+				answer.Objects = append(answer.Objects, proto.GotObject{Code: NotFound})
+				continue
+			}
+			if len(all)+len(b) > MaxObjectsBody {
+				break
+			}
+			answer.Objects = append(answer.Objects, proto.GotObject{Size: int64(len(b))})
+			all = append(all, b...)
+		}
+		q.reply(answer, all)
+	default:
+		q.normalUpload(body)
+	}
+}
+
+func (q *request) normalUpload(body []byte) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch h := q.header.(type) {
+	case *proto.UploadOpen:
+		u := q.uploads[h.Key]
+		if u == nil {
+			u = &partial{id: int64(len(q.uploads) + 1), size: h.Size, chunks: make(map[int64][]byte)}
+			q.uploads[h.Key] = u
+		}
+		present := proto.NewBitmap(int(proto.Chunks(max(h.Size, 0))))
+		for i := range u.chunks {
+			if h.Size >= 0 {
+				present.Set(int(i))
+			}
+		}
+		q.reply(&proto.UploadOpenReply{Upload: u.id, Chunk: ChunkSize, Present: present}, nil)
+	case *proto.UploadChunk:
+		u := q.upload(h.Upload)
+		if u == nil || hash.ChunkValue(body, h.Index) != h.Value {
+			q.refuse(HashMismatch)
+			return
+		}
+		u.chunks[h.Index] = body
+		q.reply(&proto.UploadChunkReply{}, nil)
+	case *proto.UploadSeal:
+		u := q.upload(h.Upload)
+		var all []byte
+		for i := range proto.Chunks(h.Size) {
+			if u.chunks[i] == nil {
+				q.refuse(NotUploaded)
+				return
+			}
+			all = append(all, u.chunks[i]...)
+		}
+		if int64(len(all)) != h.Size || hash.Sum(all) != h.Hash {
+			q.refuse(HashMismatch)
+			return
+		}
+		q.contents[h.Hash] = all
+		q.reply(&proto.UploadSealReply{}, nil)
+	default:
+		q.t.Errorf("no script for %v", q.prelude.Type)
+		q.end = true
+	}
+}
+
+func (s *server) upload(id int64) *partial {
+	for _, u := range s.uploads {
+		if u.id == id {
+			return u
+		}
+	}
+	return nil
+}
+
+// dial connects a logged-in Remote to s. When the test ends, no goroutine and no descriptor of it may be left.
+func (s *server) dial(opt Options) *Remote {
+	s.t.Helper()
+	opt.Address = "sluice+plain://" + s.listener.Addr().String()
+	if opt.Token == "" {
+		opt.Token = "token"
+	}
+	if opt.Timeout == 0 {
+		opt.Timeout = 20 * time.Second
+	}
+	r, err := Dial(soon(s.t), opt)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { r.Close() })
+	return r
+}
+
+// soon bounds a test that would hang.
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), time.Minute, errors.New("the test hangs"))
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// leaves fails the test if, at its very end, more goroutines or descriptors are there than now.
+func leaves(t *testing.T) {
+	t.Helper()
+	goroutines, files := runtime.NumGoroutine(), descriptors(t)
+	t.Cleanup(func() {
+		for wait := time.Millisecond; ; wait *= 2 {
+			g, f := runtime.NumGoroutine(), descriptors(t)
+			if g <= goroutines && f <= files {
+				return
+			}
+			if wait > time.Second {
+				stacks := make([]byte, 1<<16)
+				t.Errorf("%d goroutines and %d descriptors became %d and %d\n%s",
+					goroutines, files, g, f, stacks[:runtime.Stack(stacks, true)])
+				return
+			}
+			time.Sleep(wait)
+		}
+	})
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip(err)
+	}
+	return len(entries)
+}
