@@ -1,6 +1,9 @@
 package conn
 
 import (
+	"os"
+	"time"
+
 	"net"
 	"runtime"
 	"slices"
@@ -9,8 +12,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sluice/internal/handler"
 	"sluice/internal/poll"
 	"sluice/internal/proto"
+	"sluice/internal/splice"
 )
 
 const pingers = 16
@@ -144,4 +149,86 @@ func BenchmarkIdle(b *testing.B) {
 			c.Close()
 		}
 	}
+}
+
+// BenchmarkDownload sends a large source over one connection; the client drops it. cpu-s/GiB is the loop's thread alone.
+func BenchmarkDownload(b *testing.B) {
+	const size = 256 << 20
+	r := newRig(b, options{})
+	r.set.trace = nil
+	whole := r.script.file(pattern(size, 1))
+	r.script.parts = func() []handler.Part {
+		r.script.opened.Add(1)
+		fd, err := unix.Dup(whole.Source.FD())
+		if err != nil {
+			b.Error(err)
+		}
+		return []handler.Part{{Source: &source{s: r.script, f: os.NewFile(uintptr(fd), "")}, Length: size}}
+	}
+	b.Cleanup(whole.Source.Release)
+	c := r.logIn(false)
+	c.SetReadDeadline(time.Time{})
+	raw, err := c.SyscallConn()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(size)
+	before := r.threadTime()
+	for b.Loop() {
+		c.ask(proto.TypeGet, 1, getHeader, nil)
+		for left := size + proto.PreludeLen; left > 0; {
+			if err := raw.Read(func(fd uintptr) bool {
+				n, err := splice.Discard(int(fd), left)
+				if err != nil && err != splice.ErrAgain {
+					b.Error(err)
+				}
+				left -= n
+				return err == nil
+			}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric((r.threadTime()-before).Seconds()/(float64(b.N)*size/(1<<30)), "cpu-s/GiB")
+}
+
+// BenchmarkUpload sends chunks of 8 MiB one behind the other into files; nothing verifies or syncs them.
+func BenchmarkUpload(b *testing.B) {
+	r := newRig(b, options{})
+	r.set.trace = nil
+	r.script.pieces = 1
+	r.script.rows[proto.TypeUploadChunk].Finish = func(_ *handler.Service, c *handler.Call) handler.Outcome {
+		r.script.owed.Add(-1)
+		f := c.State.(*os.File)
+		f.Close()
+		os.Remove(f.Name())
+		return pong
+	}
+	c := r.logIn(false)
+	request := frame(proto.TypeUploadChunk, 1, chunkHeader(1), pattern(proto.ChunkSize, 1))
+	b.SetBytes(proto.ChunkSize)
+	before := r.threadTime()
+	var replies sync.WaitGroup
+	replies.Go(func() {
+		for range b.N {
+			c.reply()
+		}
+	})
+	for range b.N {
+		c.bytes(request)
+	}
+	replies.Wait()
+	b.ReportMetric((r.threadTime()-before).Seconds()/(float64(b.N)*proto.ChunkSize/(1<<30)), "cpu-s/GiB")
+}
+
+// threadTime is the CPU time of the loop's thread.
+func (r *rig) threadTime() (t time.Duration) {
+	r.on(func() {
+		var u unix.Rusage
+		if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
+			r.t.Error(err)
+		}
+		t = time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	})
+	return t
 }

@@ -39,8 +39,11 @@ func refuse(err error, fatal bool) error {
 }
 
 // ours is an error that is not the peer's fault.
-func ours(err error) error {
-	return &refusal{answer: proto.Errorf(proto.Internal, "internal error: the server's log tells more"), cause: err}
+func ours(err error) error { return &refusal{answer: internal(), cause: err} }
+
+// internal is all that a peer is told of a fault of ours.
+func internal() *proto.Error {
+	return proto.Errorf(proto.Internal, "internal error: the server's log tells more")
 }
 
 func asError(err error) *proto.Error {

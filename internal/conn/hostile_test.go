@@ -251,6 +251,24 @@ func TestLeastRate(t *testing.T) {
 		c.want(proto.TypePutObjects, 1, proto.TooSlow)
 		r.answers()
 	})
+	t.Run("upload flushed by jobs", func(t *testing.T) {
+		slow := o
+		slow.limits.SlowFlush = 1
+		r := newRig(t, slow)
+		c := r.logIn(false)
+		request := frame(proto.TypePutObjects, 1, objectsHeader(100_000), pattern(100_000, 1))
+		c.bytes(request[:1000])
+		go func() {
+			for i := 1000; ; i++ {
+				time.Sleep(5 * time.Millisecond)
+				if _, err := c.Write(request[i : i+1]); err != nil {
+					return
+				}
+			}
+		}()
+		c.want(proto.TypePutObjects, 1, proto.TooSlow)
+		r.answers()
+	})
 	t.Run("download", func(t *testing.T) {
 		r := newRig(t, o)
 		r.script.parts = func() []handler.Part { return []handler.Part{r.script.file(pattern(1<<20, 1))} }

@@ -6,7 +6,6 @@ import (
 	"runtime"
 
 	"sluice/internal/handler"
-	"sluice/internal/proto"
 )
 
 // off runs work off the loop. It returns errWait until the result is there, and then the result, once.
@@ -24,7 +23,7 @@ func (c *Conn) off(r *request, work func(*request) handler.Outcome) (handler.Out
 
 // launch sends r into a job. It belongs to the job until comeBack.
 func (c *Conn) launch(r *request, work func(*request) handler.Outcome) {
-	r.out = true
+	r.out, r.outAt = true, c.set.loop.Now()
 	s := c.set
 	s.cfg.Slot.Jobs.Add(1)
 	s.cfg.Jobs(func() {
@@ -38,7 +37,9 @@ func (c *Conn) comeBack(r *request, o handler.Outcome) {
 	defer c.rescue()
 	c.set.cfg.Slot.Jobs.Add(-1)
 	r.out, r.back, r.result = false, true, o
-	r.rateEnd = timeZero // what we waited for was not the peer
+	if !r.rateEnd.IsZero() {
+		r.rateEnd = r.rateEnd.Add(c.set.loop.Now().Sub(r.outAt)) // what was waited for was not the peer
+	}
 	switch {
 	case c.state == closed:
 		c.release()
@@ -63,10 +64,8 @@ func (r *request) guarded(work func(*request) handler.Outcome) (o handler.Outcom
 		stack := make([]byte, 8<<10)
 		stack = stack[:runtime.Stack(stack, false)]
 		s.cfg.Slot.Panics.Add(1)
-		o = handler.Reply{
-			Err:   proto.Errorf(proto.Internal, "internal error: the server's log tells more"),
-			Cause: fmt.Errorf("BUG: panic: %v\n%s", p, stack), Close: true,
-		}
+		r.err = fmt.Errorf("BUG: panic: %v\n%s", p, stack) // for jobs that have no outcome
+		o = handler.Reply{Err: internal(), Cause: r.err, Close: true}
 	}()
 	return work(r)
 }

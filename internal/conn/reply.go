@@ -62,10 +62,7 @@ func (c *Conn) more(r *request) int {
 func (c *Conn) appendHead(b []byte, r *request, last bool) []byte {
 	if r.reply.Err == nil && len(r.reply.Header) > proto.MaxReplyHeader {
 		releaseParts(r.reply.Parts)
-		r.reply = handler.Reply{
-			Err:   proto.Errorf(proto.Internal, "internal error: the server's log tells more"),
-			Cause: fmt.Errorf("BUG: a reply header of %d bytes", len(r.reply.Header)),
-		}
+		r.reply = handler.Reply{Err: internal(), Cause: fmt.Errorf("BUG: a reply header of %d bytes", len(r.reply.Header))}
 	}
 	p := proto.Prelude{Version: proto.Version, Flags: proto.FlagReply, Type: r.prelude.Type, Number: r.prelude.Number}
 	if r.reply.Close || c.set.draining && last {

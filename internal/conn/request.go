@@ -20,6 +20,7 @@ type request struct {
 	deadline time.Time // of our own work; the time of the body does not count
 
 	out     bool            // a job is out
+	outAt   time.Time       // since when
 	back    bool            // it has come back with result
 	result  handler.Outcome // until a step takes it
 	err     error           // of a flush or a read ahead
