@@ -25,6 +25,7 @@ const (
 	defaultTimeout     = 60 * time.Second // longer than any deadline in proto.Types that does not wait
 	defaultRetries     = 10               // with the back-off below 10 to 20 s: a server that restarts is back by then
 	dialRetries        = 3                // of the very first connection: a wrong address is told quickly
+	slowRetries        = 1                // after a time-out: the user's --timeout must not become ten times as long
 	maxAgent           = 64               // bytes, by the protocol
 
 	backoffFirst = 50 * time.Millisecond

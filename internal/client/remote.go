@@ -114,6 +114,7 @@ func (r *Remote) retry(ctx context.Context, retries int, try func(context.Contex
 		return ErrClosed
 	}
 	defer r.running.Done()
+	slow := 0
 	for attempt := 1; ; attempt++ {
 		err := ctx.Err()
 		if err == nil {
@@ -126,7 +127,10 @@ func (r *Remote) retry(ctx context.Context, retries int, try func(context.Contex
 			return ctx.Err()
 		}
 		pause, again := temporary(err)
-		if !again || attempt > retries {
+		if isTimeout(err) {
+			slow++
+		}
+		if !again || attempt > retries || slow > slowRetries {
 			return err
 		}
 		timer := time.NewTimer(max(pause, backoff(attempt)))

@@ -27,6 +27,12 @@ func temporary(err error) (pause time.Duration, yes bool) {
 	return 0, false
 }
 
+// isTimeout tells whether err took a whole Options.Timeout to come.
+func isTimeout(err error) bool {
+	var network *net.OpError
+	return errors.Is(err, ErrTimeout) || errors.As(err, &network) && network.Timeout()
+}
+
 // backoff is the pause before try number attempt (from 1): doubling, at most backoffMost, a random half of it taken off so
 // that clients of a server that comes back do not arrive together. The first is nearly at once: a lost worker's neighbour
 // is there already.

@@ -14,13 +14,14 @@ func (r *Remote) Ping(ctx context.Context) error {
 
 // Login gives a device token for a password. The Remote uses it from now on, also for new connections.
 func (r *Remote) Login(ctx context.Context, user, password, device string) (*LoginReply, error) {
-	for what, long := range map[string]bool{"password": len(password) > proto.MaxPassword, "device name": len(device) > proto.MaxName} {
-		if long {
-			return nil, usage("the %s is too long", what)
-		}
+	if len(password) > proto.MaxPassword {
+		return nil, usage("a password has at most %d bytes", proto.MaxPassword)
 	}
 	if err := proto.CheckName(user); err != nil {
 		return nil, usage("%q cannot be an account name", user)
+	}
+	if err := proto.CheckName(device); err != nil {
+		return nil, usage("%q cannot be a device name", device)
 	}
 	got, err := r.do(ctx, newCall(proto.TypeLogin, &proto.Login{User: user, Password: password, Device: device}))
 	if err != nil {
