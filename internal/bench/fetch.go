@@ -14,8 +14,8 @@ import (
 	"sluice/internal/splice"
 )
 
-// fetch downloads a file in as many ranges as there are connections, and discards the bytes in the kernel: what is
-// measured is the server. Connections and log-ins stand before the clock starts.
+// fetch downloads a file in as many ranges as there are connections, several times, and discards the bytes in the kernel:
+// what is measured is the server. Connections and log-ins stand before the clock starts.
 func fetch(j job, _ func(string)) (answer, error) {
 	fds := make([]int, j.Connections)
 	for i := range fds {
@@ -31,10 +31,17 @@ func fetch(j job, _ func(string)) (answer, error) {
 	var g errgroup.Group
 	for i, fd := range fds {
 		from, to := j.Size*int64(i)/int64(len(fds)), j.Size*int64(i+1)/int64(len(fds))
-		g.Go(func() error { return fetchRange(fd, j, from, to-from) })
+		g.Go(func() error {
+			for range j.Times {
+				if err := fetchRange(fd, j, from, to-from); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	err := g.Wait()
-	return answer{Units: j.Size, Wall: time.Since(start), Server: treeCPU(j.Server) - server, Client: ownCPU() - client}, err
+	return answer{Units: j.Size * int64(j.Times), Wall: time.Since(start), Server: treeCPU(j.Server) - server, Client: ownCPU() - client}, err
 }
 
 // greet says hello where the protocol asks for it.

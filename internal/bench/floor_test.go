@@ -39,7 +39,7 @@ func TestDownFloor(t *testing.T) {
 	s := floor(t, "floor-down", job{File: file})
 	for _, connections := range []int{1, 4} {
 		m, err := fetched(t.Context(), job{
-			Protocol: "bare", Address: s.address, Server: s.pid(), Size: size, Connections: connections,
+			Protocol: "bare", Address: s.address, Server: s.pid(), Size: size, Connections: connections, Times: 2,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -131,7 +131,7 @@ func TestNginx(t *testing.T) {
 	}
 	same(t, file, filepath.Join(n.files, "large"))
 	_, err = fetched(t.Context(), job{
-		Protocol: "http", Address: n.address, Server: n.pid(), Path: "/large", Size: size, Connections: 3,
+		Protocol: "http", Address: n.address, Server: n.pid(), Path: "/large", Size: size, Connections: 3, Times: 1,
 	})
 	if err != nil {
 		t.Error(err)

@@ -3,8 +3,6 @@ package bench
 import (
 	"crypto/rand"
 	"fmt"
-	"io"
-	"math/bits"
 	fast "math/rand/v2"
 	"os"
 	"path/filepath"
@@ -81,15 +79,24 @@ func available() int64 {
 	return 0
 }
 
-// makeFile writes size bytes that cannot be compressed.
+// makeFile writes size bytes that cannot be compressed, in large pieces, so that they are cached in large folios.
 func makeFile(path string, size int64) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	_, err = io.CopyN(f, fast.NewChaCha8([32]byte{byte(bits.Len64(uint64(size)))}), size)
-	return err
+	random := fast.NewChaCha8([32]byte{})
+	b := make([]byte, 1<<20)
+	for size > 0 {
+		n := min(size, int64(len(b)))
+		_, _ = random.Read(b[:n]) // never fails
+		if _, err := f.Write(b[:n]); err != nil {
+			return err
+		}
+		size -= n
+	}
+	return f.Close()
 }
 
 // stamp makes a file's content one that nobody has seen, without writing it anew.

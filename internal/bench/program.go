@@ -20,6 +20,7 @@ type job struct {
 	Hash        [32]byte
 	Size        int64
 	Connections int
+	Times       int           // of a fetch: how often, one after another
 	Server      int           // process whose CPU is read, with all below it
 	Duration    time.Duration // of a load
 	Requests    [][]byte      // of a load: each connection goes through them in turn

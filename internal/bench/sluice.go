@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,6 +89,25 @@ func (l *sluice) find() error {
 	}
 	l.address = status.Listen[0]
 	return nil
+}
+
+// content finds the file that the server keeps a large content of so many bytes in.
+func (l *sluice) content(size int64) (path string, err error) {
+	err = filepath.WalkDir(l.data, func(at string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Size() == size {
+			path = at
+			err = fs.SkipAll
+		}
+		return err
+	})
+	if err == nil && path == "" {
+		err = fmt.Errorf("no file of %d bytes in %s", size, l.data)
+	}
+	return path, err
 }
 
 func (l *sluice) url() string { return "sluice+plain://" + l.address }

@@ -11,8 +11,8 @@ import (
 type stageUp struct{}
 
 var (
-	up1 = workload{"Up/connections=1", "1 GiB up into a new file, 1 connection", gibs}
-	up4 = workload{"Up/connections=4", "1 GiB up into a new file, 4 connections", gibs}
+	up1 = workload{"Up/connections=1", "a large file up into a new file, 1 connection", gibs}
+	up4 = workload{"Up/connections=4", "a large file up into a new file, 4 connections", gibs}
 )
 
 func (stageUp) name() string                          { return "up" }
