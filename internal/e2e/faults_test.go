@@ -35,7 +35,7 @@ func TestHostileFrames(t *testing.T) {
 	}{
 		{"junk", []byte("\x00\x01\x02\x03\x04\x05junk junk junk junk"), proto.OK},
 		{"wrong magic", append([]byte("\xF5SLX"), make([]byte, 20)...), proto.BadPrelude},
-		{"wrong version", append([]byte(proto.Magic+"\x09"), make([]byte, 19)...), proto.BadVersion},
+		{"wrong version", append([]byte(proto.Magic+"\x09"), make([]byte, 19)...), proto.BadPrelude},
 		{"unknown type", prelude(9999, 0, 0), proto.UnknownType},
 		{"type 0", prelude(0, 0, 0), proto.UnknownType},
 		{"header of 2^32-1", prelude(uint16(proto.TypePing), 1<<32-1, 0), proto.TooLarge},

@@ -22,7 +22,7 @@ func commitReply(journal int64, fates []store.Fate) []byte {
 		answer.Entries[i] = proto.Changed{Node: f.Node, Version: f.Version}
 		if f.Err != nil {
 			e := failEntry(i, f.Err)
-			answer.Entries[i] = proto.Changed{Code: e.Code, Message: e.Message}
+			answer.Entries[i].Code, answer.Entries[i].Message = e.Code, e.Message // with what stands there, if it is known
 		}
 	}
 	return answer.Append(nil)

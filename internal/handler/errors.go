@@ -43,6 +43,12 @@ func toError(err error) (e *proto.Error, internal bool) {
 	if errors.As(err, &e) {
 		return e, false
 	}
+	var entry *store.EntryError
+	if errors.As(err, &entry) { // a batch of mode all names the culprit
+		e, internal = toError(entry.Err)
+		e.Entry = entry.Entry
+		return e, internal
+	}
 	for _, row := range codes {
 		if !errors.Is(err, row.err) {
 			continue
