@@ -95,7 +95,11 @@ func (c *Chunk) claim() error {
 	if err := c.s.read(func(tx *db.Tx) error { return room(tx, c.w, c.length) }); err != nil {
 		return err
 	}
-	return allocate(c.fd, offset, c.length)
+	if err := allocate(c.fd, offset, c.length); err != nil {
+		unallocate(c.fd, offset, c.length)
+		return err
+	}
+	return nil
 }
 
 // inUpload tells whether a chunk can be part of an upload.

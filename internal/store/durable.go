@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -110,6 +111,31 @@ func (s *Store) synced(what string, err error) error {
 	}
 	s.stop("sync "+what, err)
 	return fmt.Errorf("%w: sync %s: %w", ErrReadOnly, what, err)
+}
+
+// together does pieces of work at the same time, syncsAtOnce at most, and gives the first error. All of them have ended
+// when it returns.
+func together(work []func() error) error {
+	if len(work) == 1 {
+		return work[0]()
+	}
+	errs := make([]error, len(work))
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range min(len(work), syncsAtOnce) {
+		group.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(work)); i = next.Add(1) - 1 {
+				errs[i] = work[i]()
+			}
+		})
+	}
+	group.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // startWriting tells the kernel to begin writing a range to disk, so that it goes on while the range is verified. It is

@@ -59,8 +59,8 @@ func (s *Store) ObjectsBegin(w Who, hashes [][32]byte, sizes []int64) (*Incoming
 	in := &Incoming{s: s, w: w, objects: make([]object, len(hashes))}
 	total := int64(0)
 	for i := range in.objects {
-		if sizes[i] < 0 || total+sizes[i] < 0 {
-			return nil, fmt.Errorf("%w: size %d", ErrRange, sizes[i])
+		if sizes[i] < 0 || sizes[i] > MaxBatchBytes-total {
+			return nil, fmt.Errorf("%w: a batch has at most %d bytes", ErrRange, MaxBatchBytes)
 		}
 		in.objects[i] = object{hash: hashes[i], size: sizes[i], fd: -1, run: -1, offset: total}
 		total += sizes[i]

@@ -17,8 +17,9 @@ func (s *Store) Keeper(ctx context.Context) {
 	for {
 		l, err := lockFile(s.folder.keeperLock(), exclusive, 0)
 		if err == nil {
-			defer l.unlock()
-			break
+			s.keep(ctx)
+			l.unlock()
+			return
 		}
 		if !errors.Is(err, ErrInUse) {
 			s.config.Log("warn", "become the keeper", err)
@@ -27,12 +28,13 @@ func (s *Store) Keeper(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// keep is the keeper's work. It ends early when this store has stopped writing: another process may still be able to.
+func (s *Store) keep(ctx context.Context) {
 	s.config.Log("debug", "this worker is the keeper", nil)
-	log, swept := walWatch{path: s.folder.database() + "-wal"}, time.Now().Add(time.Minute-sweepEvery)
-	for pause(ctx, keeperTick) {
-		if s.stopped.Load() {
-			continue
-		}
+	log, swept := walWatch{path: s.folder.database() + "-wal"}, time.Now().Add(firstSweep-sweepEvery)
+	for pause(ctx, keeperTick) && !s.stopped.Load() {
 		if due, cut := log.due(time.Now()); due {
 			s.checkpoint(cut)
 			log.done(time.Now())

@@ -11,6 +11,8 @@ const (
 	MemoryBody = 64 << 10
 	// ChunkSize is a chunk of a large upload: a BLAKE3 subtree, verified and synced by itself.
 	ChunkSize = 8 << 20
+	// MaxBatchBytes bounds a batch of contents: what it reserves at once.
+	MaxBatchBytes = 8 << 20
 
 	page         = 4 << 10   // a run in a segment starts on this border, so no later write touches a published page
 	segmentSize  = 256 << 20 // small enough to be copied by a collector in a second or two, large enough to be few
@@ -22,6 +24,7 @@ const (
 
 	verifyWindow = 1 << 20   // bytes of small contents read at once to be hashed
 	chunkWindow  = 256 << 10 // bytes of a large one: they stay in the cache between the read and the hash
+	syncsAtOnce  = 8         // files of one batch being synced: the disk writes them together, more only queue
 	filesKept    = 256       // open descriptors of the read cache
 	placesKept   = 1 << 16   // remembered locations, in two generations
 )
@@ -33,6 +36,7 @@ const (
 	uploadKept  = 7 * 24 * time.Hour // a partial upload that nobody touched
 	repeatKept  = 24 * time.Hour     // a stored reply
 	sweepEvery  = 10 * time.Minute   // none of the above is more exact
+	firstSweep  = time.Minute        // after becoming the keeper: not while everybody reconnects
 	sweepBatch  = 500                // rows of one sweeping transaction, so that it holds nobody up
 	keeperTries = time.Second        // how long after its death a keeper is replaced, at most
 	keeperTick  = 500 * time.Millisecond

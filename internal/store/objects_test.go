@@ -70,14 +70,14 @@ func TestObjects(t *testing.T) {
 func TestWrongHashFailsItsEntryOnly(t *testing.T) {
 	for _, sizes := range [][]int{{100, 200, 300}, {100, 9000, 300}, {60000, 9000, 8000, 70000}, {Border + 1, Border + 2, 100}, {5, Border + 1, 6}} {
 		t.Run(fmt.Sprint(sizes), func(t *testing.T) {
+			data := newFolder(t, 0)
+			s := openSlot(t, data, 0, nil)
+			w := account(t, s, "ann")
 			for wrong := range sizes {
-				data := newFolder(t, 0)
-				s := openSlot(t, data, 0, nil)
-				w := account(t, s, "ann")
 				var contents [][]byte
 				var hashes [][32]byte
 				for i, n := range sizes {
-					contents = append(contents, bytesOf(uint64(i), n))
+					contents = append(contents, bytesOf(uint64(wrong*100+i), n))
 					hashes = append(hashes, hash.Sum(contents[i]))
 				}
 				hashes[wrong][5] ^= 1

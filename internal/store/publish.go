@@ -151,35 +151,33 @@ func (w *window) bytes(r run, offset, size int64) ([]byte, error) {
 	return w.buffer[offset-w.offset:][:size], nil
 }
 
-// sync makes what is good durable: bytes first, then the names of files.
+// sync makes what is good durable: bytes first, a few files at a time, as the disk then writes them together; after them
+// the names of files.
 func (in *Incoming) sync() error {
 	if err := in.s.step("verified"); err != nil {
 		return err
 	}
+	var work []func() error
 	needed := make([]bool, len(in.runs))
 	for i := range in.objects {
 		o := &in.objects[i]
-		if o.fate != good || o.size == 0 {
-			continue
-		}
-		if o.fd < 0 {
+		switch {
+		case o.fate != good || o.size == 0:
+		case o.fd < 0:
 			needed[o.run] = true
-			continue
-		}
-		if err := in.s.syncData(o.fd, "an object"); err != nil {
-			return err
+		default:
+			work = append(work, func() error { return in.s.syncData(o.fd, "an object") })
 		}
 	}
-	var done *segment
+	var last *segment
 	for i, r := range in.runs {
-		if !needed[i] || r.segment == done {
-			continue
+		if needed[i] && r.segment != last {
+			last = r.segment
+			work = append(work, func() error { return in.s.syncSegment(r.segment) })
 		}
-		done = r.segment
-		if err := done.sync(func() error { return in.s.syncData(done.fd, "a segment") }); err != nil {
-			in.s.spoil(done)
-			return err
-		}
+	}
+	if err := together(work); err != nil {
+		return err
 	}
 	folder := int64(-1)
 	for i := range in.objects {

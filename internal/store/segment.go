@@ -154,6 +154,15 @@ func (s *Store) release(g *segment) {
 	}
 }
 
+// syncSegment makes what was written to a segment durable, together with others who want the same.
+func (s *Store) syncSegment(g *segment) error {
+	err := g.sync(func() error { return s.syncData(g.fd, "a segment") })
+	if err != nil {
+		s.spoil(g)
+	}
+	return err
+}
+
 // spoil lets nobody reserve in a segment whose sync has failed.
 func (s *Store) spoil(g *segment) {
 	s.segments.mu.Lock()

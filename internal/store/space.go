@@ -17,6 +17,12 @@ func allocate(fd int, offset, length int64) error {
 	return full(fmt.Errorf("allocate %d bytes: %w", length, err))
 }
 
+// unallocate gives back what a failed allocation has taken of a range in which nothing was ever published. If it fails, the
+// space comes back with the file's end.
+func unallocate(fd int, offset, length int64) {
+	unix.Fallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, offset, length)
+}
+
 // roomFor refuses at once what the disk has no room for: an allocation that fails may have eaten all that was free.
 func roomFor(fd int, length int64) error {
 	var st unix.Statfs_t

@@ -73,6 +73,9 @@ func (s *Store) makeReady() error {
 	if err := s.discardAll(); err != nil {
 		return err
 	}
+	if err := syncFolder(string(s.folder)); err != nil { // the database's own name
+		return err
+	}
 	return s.look()
 }
 

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// smallDisk gives a data folder on a file system of so many bytes; only root may make one.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("none", dir, "tmpfs", 0, "size="+size); err != nil {
+		t.Skip("cannot mount a small file system:", err)
+	}
+	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	data := filepath.Join(dir, "data")
+	must(t, startUpQuietly(data))
+	addAccount(t, data, "ann", 0)
+	return data
+}
+
+// A disk that fills up refuses with ErrSpace, keeps what it has said is kept, and charges for nothing else; when there is
+// room again it goes on.
+func TestDiskFull(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		size int
+	}{{"in memory", 50 << 10}, {"in a segment", 100 << 10}, {"in files", 3 << 20}} {
+		t.Run(test.name, func(t *testing.T) {
+			data := smallDisk(t, "24m")
+			ballast := filepath.Join(data, "page")
+			s := openSlot(t, data, 0, nil)
+			w := account(t, s, "ann")
+			fd, err := unix.Open(ballast, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+			must(t, err)
+			defer unix.Close(fd)
+			must(t, allocate(fd, 0, 6<<20))
+			var kept [][]byte
+			for i := uint64(1); ; i++ {
+				content := bytesOf(i, test.size)
+				_, err = put(s, w, content)
+				if err != nil {
+					break
+				}
+				kept = append(kept, content)
+			}
+			if !errors.Is(err, ErrSpace) || s.ReadOnly() {
+				t.Fatal(err)
+			}
+			for range 20 { // and again, and nothing is lost to it
+				if _, err := put(s, w, bytesOf(1<<20, test.size)); !errors.Is(err, ErrSpace) {
+					t.Fatal(err)
+				}
+			}
+			if held := usage(t, s, w); held != int64(len(kept)*test.size) {
+				t.Errorf("charged %d for %d contents", held, len(kept))
+			}
+			wantContents(t, s, w, kept...)
+			must(t, unix.Ftruncate(fd, 0))
+			more := bytesOf(1<<21, test.size)
+			if _, err := put(s, w, more); err != nil {
+				t.Errorf("with room again: %v", err)
+			}
+			wantContents(t, s, w, more)
+			audit(t, data, true)
+		})
+	}
+}
+
+// An upload the disk has no room for is refused at once, leaves nothing behind, and its key may be used again.
+func TestUploadLargerThanTheDisk(t *testing.T) {
+	data := newFolder(t, 0)
+	s := openSlot(t, data, 0, nil)
+	w := account(t, s, "ann")
+	if _, err := s.UploadOpen(w, newOnce(12), uploadChunks*ChunkSize, numberReply); !errors.Is(err, ErrSpace) {
+		t.Fatal(err)
+	}
+	if held := usage(t, s, w); held != 0 {
+		t.Errorf("charged %d", held)
+	}
+	audit(t, data, true)
+}
+
+// An allocation that fails after the rows are there takes them back.
+func TestUploadTakenBack(t *testing.T) {
+	data := newFolder(t, 0)
+	s := openSlot(t, data, 0, nil)
+	w := account(t, s, "ann")
+	key := newOnce(12)
+	raw, err := s.UploadOpen(w, key, 5000, numberReply)
+	must(t, err)
+	must(t, s.takeBack(w, key, 1))
+	if held := usage(t, s, w); held != 0 {
+		t.Errorf("charged %d", held)
+	}
+	audit(t, data, true)
+	again, err := s.UploadOpen(w, key, 5000, numberReply)
+	if err != nil || string(again) == string(raw) {
+		t.Error(string(again), err)
+	}
+}
+
+// An upload of open size on a disk that fills up: the chunk is refused, the space comes back, the others stay.
+func TestOpenUploadOnAFullDisk(t *testing.T) {
+	data := smallDisk(t, "24m")
+	s := openSlot(t, data, 0, nil)
+	w := account(t, s, "ann")
+	content := bytesOf(1, 4*ChunkSize)
+	u := openUpload(t, s, w, -1)
+	stored := int64(0)
+	var err error
+	for ; stored < 4 && err == nil; stored++ {
+		err = chunk(s, w, u, stored, content)
+	}
+	stored--
+	if !errors.Is(err, ErrSpace) || stored < 1 {
+		t.Fatal(stored, err)
+	}
+	if held := usage(t, s, w); held != stored*ChunkSize {
+		t.Errorf("charged %d for %d chunks", held, stored)
+	}
+	if _, err := put(s, w, bytesOf(2, 1000)); err != nil {
+		t.Errorf("there is room for a little: %v", err)
+	}
+}
