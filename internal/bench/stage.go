@@ -64,7 +64,7 @@ func (h *harness) interleave(ctx context.Context, w workload, variants ...varian
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := settle(3 * h.size / 2); err != nil {
+		if err := settle(h.needs(w)); err != nil {
 			return err
 		}
 		m, err := v.run()
@@ -85,6 +85,17 @@ func (h *harness) interleave(ctx context.Context, w workload, variants ...varian
 		h.mention(w, v.name)
 	}
 	return nil
+}
+
+// needs is how much memory a run may touch for the first time: pages of files, on both sides, and some for programs.
+func (h *harness) needs(w workload) int64 {
+	switch w.unit {
+	case gibs:
+		return 3 * h.size / 2
+	case files:
+		return 512 << 20
+	}
+	return 0
 }
 
 func (h *harness) record(w workload, variant string, m measure) {

@@ -31,6 +31,8 @@ type server struct {
 func start(name string, command *exec.Cmd) (*server, error) {
 	s := &server{name: name, command: command, stderr: new(bytes.Buffer), ended: make(chan struct{})}
 	command.Stderr = s.stderr
+	// A harness that is killed takes its servers with it.
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	stdin, err := command.StdinPipe()
 	if err != nil {
 		return nil, err
