@@ -1,6 +1,8 @@
 package store
 
 import (
+	"errors"
+
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/db"
@@ -105,11 +107,68 @@ func (s *Store) ReadNow(l *Location, offset int64, b []byte) (n int, ok bool) {
 		return 0, offset >= 0
 	}
 	b = b[:min(int64(len(b)), l.Size-offset)]
-	o := s.files.get(l.file)
+	return len(b), s.readNow(l.file, l.offset+offset, b)
+}
+
+func (s *Store) readNow(file fileKey, offset int64, b []byte) bool {
+	o := s.files.get(file)
 	if o == nil {
-		return 0, false
+		return false
 	}
 	defer s.files.put(o)
-	n, err := unix.Preadv2(o.fd, [][]byte{b}, l.offset+offset, unix.RWF_NOWAIT)
-	return n, err == nil && n == len(b)
+	n, err := unix.Preadv2(o.fd, [][]byte{b}, offset, unix.RWF_NOWAIT)
+	return err == nil && n == len(b)
+}
+
+// ReadAll reads whole contents, one after another, into b, whose length is the sum of their sizes. What lies side by side
+// in a segment, as contents that came together do, is read at once. nil locations are passed over.
+func (s *Store) ReadAll(all []*Location, b []byte) error {
+	return stretches(all, b, func(l *Location, b []byte) error {
+		o, err := s.openFile(l.file)
+		if err != nil {
+			return err
+		}
+		defer s.files.put(o)
+		return readAt(o.fd, b, l.offset)
+	})
+}
+
+// ReadAllNow is ReadAll out of memory; it may be called on the loop. False: do it in a job.
+func (s *Store) ReadAllNow(all []*Location, b []byte) bool {
+	return stretches(all, b, func(l *Location, b []byte) error {
+		if !s.readNow(l.file, l.offset, b) {
+			return errNotNow
+		}
+		return nil
+	}) == nil
+}
+
+var errNotNow = errors.New("not in memory")
+
+// stretches calls read for every row of contents that follow each other in a file, with the first one and the part of b
+// that is theirs.
+func stretches(all []*Location, b []byte, read func(first *Location, b []byte) error) error {
+	var first *Location
+	var end int64 // where the stretch ends in its file
+	for _, l := range all {
+		if l == nil || l.Size == 0 {
+			continue
+		}
+		if first != nil && l.file == first.file && l.offset == end {
+			end += l.Size
+			continue
+		}
+		if first != nil {
+			n := end - first.offset
+			if err := read(first, b[:n]); err != nil {
+				return err
+			}
+			b = b[n:]
+		}
+		first, end = l, l.offset+l.Size
+	}
+	if first == nil {
+		return nil
+	}
+	return read(first, b[:end-first.offset])
 }

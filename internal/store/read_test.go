@@ -242,3 +242,40 @@ func TestTurns(t *testing.T) {
 		t.Error("the first failure was forgotten")
 	}
 }
+
+func TestReadAll(t *testing.T) {
+	data := newFolder(t, 0)
+	s := openSlot(t, data, 0, nil)
+	w := account(t, s, "ann")
+	var contents [][]byte
+	var hashes [][32]byte
+	for i, n := range []int{10, 0, 5000, 200 << 10, 7, 8, 9, 130 << 10, 4096, 1} {
+		contents = append(contents, bytesOf(uint64(i), n))
+		hashes = append(hashes, hash.Sum(contents[i]))
+	}
+	_, err := put(s, w, contents...)
+	must(t, err)
+	all, err := s.FindAll(w, hashes)
+	must(t, err)
+	for _, order := range [][]int{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, {9, 8, 7, 6}, {4, 5, 4, 5, 6}, {1}, {}, {2, 0, 2}} {
+		var want []byte
+		var asked []*Location
+		for _, i := range order {
+			want = append(want, contents[i]...)
+			asked = append(asked, all[i], nil)
+		}
+		got := make([]byte, len(want))
+		if err := s.ReadAll(asked, got); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%v: %v", order, err)
+		}
+		clear(got)
+		if s.ReadAllNow(asked, got) && !bytes.Equal(got, want) {
+			t.Errorf("%v: other bytes", order)
+		}
+	}
+	s.files.close()
+	s.files.closed = false
+	if s.ReadAllNow(all[:1], make([]byte, 10)) {
+		t.Error("read without a descriptor")
+	}
+}
