@@ -121,7 +121,7 @@ func (c *comparer) clear(s, d *Node) (*Node, bool) {
 	if d == nil || s.IsFolder() == d.IsFolder() && d.Kind != kindSpecial {
 		return d, true
 	}
-	if c.rules.Delete && d.whole() && d.Kind != kindSpecial {
+	if c.rules.Delete && d.whole() {
 		c.plan.Clear = append(c.plan.Clear, d)
 		return nil, true
 	}
@@ -132,7 +132,7 @@ func (c *comparer) clear(s, d *Node) (*Node, bool) {
 	case s.IsFolder():
 		reason = "a file stands where a folder is to go: remove it, or use --delete"
 	case c.rules.Delete:
-		reason = "a folder stands where a file is to go, and something in it is excluded or could not be read: remove it"
+		reason = "a folder stands where a file is to go, and something in it is excluded, special or could not be read: remove it"
 	}
 	c.plan.Blocked = append(c.plan.Blocked, Problem{Path: s.Path(), Reason: reason})
 	return nil, false
@@ -144,7 +144,7 @@ func (c *comparer) extra(src, d *Node) {
 		c.plan.Excluded++
 		return
 	}
-	if !c.rules.Delete || src.Unknown || d.Kind == kindSpecial || d.Unknown {
+	if !c.rules.Delete || src.Unknown || d.Unknown {
 		return
 	}
 	if d.whole() {

@@ -62,9 +62,9 @@ func (n *Node) count() (files int, bytes int64) {
 	return files, bytes
 }
 
-// whole says whether all below n is known and none of it excluded, so that n may be deleted as one.
+// whole says whether all below n is known, and nothing of it excluded or special, so that n may be deleted as one.
 func (n *Node) whole() bool {
-	if n.Excluded || n.Unknown {
+	if n.Excluded || n.Unknown || n.Kind == kindSpecial {
 		return false
 	}
 	for i := range n.Children {
