@@ -45,12 +45,11 @@ func (c *Conn) due() {
 	case unlimited:
 		return // the next wait that has a limit sets the timer
 	case idleLimit:
-		c.fault = errIdle
-		if c.have > 0 {
+		switch {
+		case c.have > 0:
 			c.fault = errHeaderLate
-		}
-		if c.behind != nil {
-			c.fault = nil // it is not idle
+		case c.behind == nil: // else it is not idle
+			c.fault = errIdle
 		}
 	case headerLimit:
 		c.fault = errHeaderLate

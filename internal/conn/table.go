@@ -41,7 +41,8 @@ const (
 	lingerLimit
 )
 
-// table is the picture of a connection, one row a state. closed may follow every state.
+// table is the picture of a connection, one row a state. closed may follow every state, and so may linger, when the reply
+// of a request that was behind says goodbye.
 var table = [...]struct {
 	name  string
 	want  poll.Interest // while waiting here
@@ -50,12 +51,12 @@ var table = [...]struct {
 	step  func(*Conn) (state, error)
 }{
 	decide:      {"decide", poll.Read, idleLimit, []state{readPrelude}, (*Conn).stepDecide},
-	readPrelude: {"read-prelude", poll.Read, idleLimit, []state{readHeader, sendReply, waitTurn, linger}, (*Conn).stepPrelude},
+	readPrelude: {"read-prelude", poll.Read, idleLimit, []state{readHeader, sendReply, waitTurn}, (*Conn).stepPrelude},
 	readHeader:  {"read-header", poll.Read, headerLimit, []state{begin, discard, sendReply, waitTurn}, (*Conn).stepHeader},
 	begin:       {"begin", poll.None, unlimited, []state{recvBody, discard, finish, park, sendReply, waitTurn}, (*Conn).stepBegin},
-	recvBody:    {"recv-body", poll.Read, rateLimit, []state{flush, finish, abort, linger}, (*Conn).stepRecvBody},
+	recvBody:    {"recv-body", poll.Read, rateLimit, []state{flush, finish, abort}, (*Conn).stepRecvBody},
 	flush:       {"flush", poll.None, unlimited, []state{recvBody, finish, abort}, (*Conn).stepFlush},
-	discard:     {"discard", poll.Read, rateLimit, []state{finish, abort, sendReply, waitTurn, linger}, (*Conn).stepDiscard},
+	discard:     {"discard", poll.Read, rateLimit, []state{finish, abort, sendReply, waitTurn}, (*Conn).stepDiscard},
 	finish:      {"finish", poll.None, unlimited, []state{readPrelude, park, sendReply, waitTurn}, (*Conn).stepFinish},
 	abort:       {"abort", poll.None, unlimited, []state{discard, sendReply, waitTurn}, (*Conn).stepAbort},
 	waitTurn:    {"wait-turn", poll.None, unlimited, []state{begin, finish, sendReply}, (*Conn).stepWaitTurn},

@@ -38,6 +38,9 @@ const (
 	// maxJobs bounds the goroutines of the job pool, each a thread while it waits for the disk. Many small commits wait
 	// for one sync together, so there are more of them than cores; log-ins and hashing have caps of their own below it.
 	maxJobs = 64
+	// gcPercent lets a heap of a few MiB, which is all a worker has, be collected a third as often: at 50,000 small requests
+	// a second the collector took 6 % of the time.
+	gcPercent = 300
 	// pipeSize is the size of pipes wanted: what one connection moves in a turn.
 	pipeSize = 1 << 20
 )

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/sirupsen/logrus"
@@ -27,6 +28,9 @@ func Run(cfg Config, log *logrus.Logger) error {
 	unix.CloseOnExec(lockFD)
 	// The terminal's interrupt is for the parent, which drains us; a dead reader of our log must not end us.
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGINT, syscall.SIGHUP)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent) // GOMEMLIMIT, which the parent sets, stays the bound
+	}
 	return serve(cfg, log, handoff.New(handoffFD))
 }
 
