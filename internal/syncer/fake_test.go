@@ -297,6 +297,7 @@ func (f *fake) Upload(ctx context.Context, file *os.File, size int64, progress f
 func (f *fake) Download(_ context.Context, h client.Hash, size int64, file *os.File, progress func(int64)) error {
 	f.mu.Lock()
 	b, ok := f.contents[h]
+	f.fetched++
 	f.mu.Unlock()
 	if !ok {
 		return client.NewError("get", client.NotFound, "not found")
@@ -304,7 +305,6 @@ func (f *fake) Download(_ context.Context, h client.Hash, size int64, file *os.F
 	if int64(len(b)) != size {
 		return errors.New("another size")
 	}
-	f.fetched++
 	progress(size)
 	_, err := file.WriteAt(b, 0)
 	return err
