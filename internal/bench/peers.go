@@ -38,8 +38,11 @@ func startRsync(dir string) (*server, error) {
 	if err := os.Mkdir(module, 0o755); err != nil {
 		return nil, err
 	}
-	config := fmt.Sprintf("use chroot = no\nreverse lookup = no\n[bench]\npath = %s\nread only = no\nuid = %d\ngid = %d\n",
-		module, os.Getuid(), os.Getgid())
+	config := "use chroot = no\nreverse lookup = no\n"
+	if os.Getuid() == 0 {
+		config += "uid = 0\ngid = 0\n" // else it would serve as nobody, who may not write here
+	}
+	config += "[bench]\nread only = no\npath = " + module + "\n"
 	file := filepath.Join(dir, "rsyncd.conf")
 	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
 		return nil, err

@@ -41,8 +41,7 @@ func TestSumEmpty(t *testing.T) {
 func TestRoot(t *testing.T) {
 	const c = ChunkSize
 	for _, n := range []int{
-		c + 1, c + 1023, c + 1024, c + 1025, c + 16384, c + 16385, 2*c - 1, 2 * c, 2*c + 1,
-		3 * c, 3*c + 1, 4*c + 7, 5 * c, 7*c + 12345,
+		c + 1, c + 1024, c + 1025, c + 16384, c + 16385, 2*c - 1, 2 * c, 2*c + 1, 3 * c, 3*c + 1, 5*c + 12345,
 	} {
 		b := content(n)
 		count := (n + c - 1) / c
@@ -60,7 +59,7 @@ func TestChunkInPieces(t *testing.T) {
 	for _, n := range []int{1, 1024, 16384, 16385, 50_000, 1 << 20, ChunkSize} {
 		b := content(n)
 		want := ChunkValue(b, 3)
-		for _, piece := range []int{1000, 16384, 65536, 1 << 20} {
+		for _, piece := range []int{1000, 16384, 1 << 20} {
 			c := NewChunk(3)
 			for rest := b; len(rest) > 0; {
 				k := min(piece, len(rest))
