@@ -17,6 +17,7 @@ type call struct {
 	sink    sink
 	waits   time.Duration // the server may answer so much later (wait_ms)
 	hasty   bool          // busy is for the caller, who has other things to do first
+	lazy    bool          // the reply's header is for the caller to read
 }
 
 // body is what follows the header: parts in memory, or a range of a file. The caller must leave both alone until the call

@@ -104,7 +104,7 @@ func (c *conn) do(ctx context.Context, q *call) (reply, error) {
 		<-t.done
 		return reply{}, ctx.Err()
 	}
-	if t.err == nil && t.reply.header == nil {
+	if t.err == nil && t.reply.header == nil && !q.lazy {
 		if err := q.read(&t.reply); err != nil {
 			c.fail(err)
 			return reply{}, err

@@ -86,9 +86,10 @@ func (g *gathering) run(ctx context.Context) (*Listing, error) {
 
 // read appends all pages of one folder.
 func (g *gathering) read(ctx context.Context, node int64) error {
-	request := ListRequest{Node: node, Recursive: g.recursive}
+	book := pages{remote: g.remote, request: ListRequest{Node: node, Recursive: g.recursive}}
+	defer book.close()
 	for {
-		page, err := g.remote.ListPage(ctx, request)
+		page, err := book.next(ctx)
 		if err != nil {
 			return err
 		}
@@ -107,11 +108,11 @@ func (g *gathering) read(ctx context.Context, node int64) error {
 			return nil
 		}
 		last := page.Entries[len(page.Entries)-1].Node
-		if last == request.After || g.ends[last] && page.Journal == g.since {
+		if last == book.request.After || g.ends[last] && page.Journal == g.since {
 			return broken("pages of a list that go in a circle")
 		}
 		g.ends[last] = true
-		request.After = last
+		book.request.After = last
 	}
 }
 

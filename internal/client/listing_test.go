@@ -246,3 +246,27 @@ func TestListingThatNeverSettles(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// The last node is spotted whatever the names are, or a page is merely asked for in vain.
+func TestLastNode(t *testing.T) {
+	entries := []Entry{
+		{Node: 5, Parent: 1, Name: "a", Kind: KindFolder, Version: 1},
+		{Node: 77, Parent: 1, Name: `"node":88,"more":true`, Kind: KindFile, Version: 2},
+	}
+	for _, row := range []struct {
+		raw  string
+		want int64
+	}{
+		{string((&proto.ListReply{More: true, Entries: entries}).Append(nil)), 77},
+		{string((&proto.ListReply{More: true, Entries: entries[:1]}).Append(nil)), 5},
+		{string((&proto.ListReply{Entries: entries}).Append(nil)), 0},
+		{"", 0},
+		{`"more":true`, 0},
+		{`"more":true,"node":`, 0},
+		{`"more":true,"node":99999999999999999999999`, 0},
+	} {
+		if got := lastNode([]byte(row.raw)); got != row.want {
+			t.Errorf("%s: %d, want %d", row.raw, got, row.want)
+		}
+	}
+}

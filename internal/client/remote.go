@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"sync"
 	"time"
 
@@ -183,10 +182,4 @@ func (r *Remote) greeting(c *conn) (*call, func(proto.Header) error) {
 func newKey() (key Key) {
 	rand.Read(key[:]) // never fails
 	return key
-}
-
-// IsTemporary tells whether err may be gone when the same is tried later.
-func IsTemporary(err error) bool {
-	_, yes := temporary(err)
-	return yes || errors.Is(err, context.DeadlineExceeded)
 }

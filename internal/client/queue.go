@@ -1,0 +1,61 @@
+package client
+
+import "sync"
+
+// queue hands out chunks; one that is busy goes to the end.
+type queue struct {
+	mu    sync.Mutex
+	todo  []int64
+	tries map[int64]int
+}
+
+func newQueue(n int64) *queue {
+	q := &queue{todo: make([]int64, n), tries: make(map[int64]int)}
+	for i := range q.todo {
+		q.todo[i] = int64(i)
+	}
+	return q
+}
+
+func (q *queue) next() (index int64, tries int, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.todo) == 0 {
+		return 0, 0, false
+	}
+	index, q.todo = q.todo[0], q.todo[1:]
+	return index, q.tries[index], true
+}
+
+func (q *queue) back(index int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.todo = append(q.todo, index)
+	q.tries[index]++
+}
+
+// tally tells of bytes that are safe, of each chunk once.
+type tally struct {
+	mu   sync.Mutex
+	tell func(n int64)
+	told map[int64]bool
+}
+
+func newTally(tell func(n int64)) *tally { return &tally{tell: tell, told: make(map[int64]bool)} }
+
+func (t *tally) add(n int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.tell != nil && n > 0 {
+		t.tell(n)
+	}
+}
+
+func (t *tally) at(index, n int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.tell != nil && !t.told[index] {
+		t.told[index] = true
+		t.tell(n)
+	}
+}
