@@ -54,15 +54,8 @@ func quickGetObjects(s *Service, c *Call) (Outcome, bool) {
 		return nil, false
 	}
 	b := make([]byte, total)
-	at := int64(0)
-	for i, l := range found {
-		if l == nil {
-			continue
-		}
-		if n, ok := s.store.ReadNow(l, 0, b[at:at+objects[i].Size]); !ok || int64(n) != objects[i].Size {
-			return nil, false
-		}
-		at += objects[i].Size
+	if !s.store.ReadAllNow(found, b) {
+		return nil, false
 	}
 	return Reply{Header: (&proto.GetObjectsReply{Objects: objects}).Append(nil), Parts: []Part{{Bytes: b}}}, true
 }
@@ -88,41 +81,32 @@ func beginGetObjects(s *Service, c *Call) Outcome {
 	return Reply{Header: (&proto.GetObjectsReply{Objects: objects}).Append(nil), Parts: parts}
 }
 
-// readAll makes the parts of many contents: small ones are read into one buffer for each run of neighbours, larger ones
-// are spliced.
+// readAll makes the parts of many contents: neighbours of at most MemoryBody are read into one buffer, larger ones are
+// spliced.
 func (s *Service) readAll(objects []proto.GotObject, found []*store.Location) ([]Part, error) {
 	var parts []Part
-	var run []byte
-	flush := func() {
-		if len(run) > 0 {
-			parts, run = append(parts, Part{Bytes: run}), nil
+	for i := 0; i < len(found); {
+		end, bytes := i, int64(0)
+		for ; end < len(found) && objects[end].Size <= MemoryBody; end++ {
+			bytes += objects[end].Size
 		}
-	}
-	for i, l := range found {
-		if l == nil || objects[i].Size == 0 {
-			continue
-		}
-		if l.Size > MemoryBody {
-			flush()
-			more, err := s.read(l, 0, l.Size, parts)
-			if err != nil {
-				return parts, err
+		if end > i {
+			if bytes > 0 {
+				b := make([]byte, bytes)
+				if err := s.store.ReadAll(found[i:end], b); err != nil {
+					return parts, err
+				}
+				parts = append(parts, Part{Bytes: b})
 			}
-			parts = more
+			i = end
 			continue
 		}
-		file, err := l.Open()
+		more, err := s.read(found[i], 0, objects[i].Size, parts)
 		if err != nil {
 			return parts, err
 		}
-		at := len(run)
-		run = append(run, make([]byte, l.Size)...)
-		err = file.ReadAt(run[at:], 0)
-		file.Release()
-		if err != nil {
-			return parts, err
-		}
+		parts = more
+		i++
 	}
-	flush()
 	return parts, nil
 }
