@@ -29,9 +29,21 @@ func (tx *Tx) SetJournal(namespace, journal, used int64) error {
 // Left tells how many bytes an account may still be charged for, less than nothing when its quota was lowered; without
 // a quota limited is false.
 func (tx *Tx) Left(account int64) (bytes int64, limited bool, err error) {
-	limited, err = tx.row(`SELECT quota - held - (SELECT ifnull(sum(used), 0) FROM namespace WHERE owner = ?1)
+	limited, err = tx.row(`SELECT quota - held - (SELECT ifnull(sum(used), 0) FROM namespace WHERE owner = CAST(?1 AS INTEGER))
 		FROM account WHERE id = ?1 AND quota IS NOT NULL`, []any{account}, &bytes)
 	return bytes, limited, err
+}
+
+// ReleaseHolds removes an account's holds on contents, as far as there are any, and tells what was charged for them. The
+// caller lowers account.held. contents is a JSON array of ids: one statement for a whole commit.
+func (tx *Tx) ReleaseHolds(account int64, contents []byte) (bytes int64, err error) {
+	if _, err := tx.row(`SELECT ifnull(sum(bytes), 0) FROM hold
+		WHERE account = CAST(?1 AS INTEGER) AND content IN (SELECT value FROM json_each(?2))`,
+		[]any{account, string(contents)}, &bytes); err != nil {
+		return 0, err
+	}
+	return bytes, tx.run(`DELETE FROM hold WHERE account = CAST(?1 AS INTEGER) AND content IN (SELECT value FROM json_each(?2))`,
+		account, string(contents))
 }
 
 // HeldBytes tells what an account is charged for a content it has uploaded and not named; 0: nothing.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 
 	"sluice/internal/db"
 )
@@ -129,12 +130,13 @@ type batch struct {
 	reach *reach
 	fates []Fate // of the entries before
 
-	journal  int64 // the last number given
-	used     int64 // what the namespace is charged for
-	left     int64 // what the owner may still be charged for
-	released int64 // bytes of holds that were named
-	node     int64 // the last node id given
-	copied   int   // nodes, by all copies of this commit
+	journal  int64   // the last number given
+	used     int64   // what the namespace is charged for
+	left     int64   // what the owner may still be charged for
+	named    []int64 // contents whose holds are to be released
+	released int64   // bytes of holds that were
+	node     int64   // the last node id given
+	copied   int     // nodes, by all copies of this commit
 	now      int64
 }
 
@@ -162,6 +164,9 @@ func (s *Store) newBatch(tx *db.Tx, w Who, namespace int64, n int) (*batch, erro
 
 // finish writes what was counted.
 func (b *batch) finish() error {
+	if err := b.settle(); err != nil {
+		return err
+	}
 	if b.released > 0 {
 		if _, err := b.tx.Charge(b.who.Account, -b.released); err != nil {
 			return err
@@ -169,6 +174,13 @@ func (b *batch) finish() error {
 	}
 	if b.journal == b.ns.Journal {
 		return nil
+	}
+	last, err := b.tx.LastNode()
+	if err == nil && last != b.node {
+		err = fmt.Errorf("BUG: the last node is %d, not %d", last, b.node)
+	}
+	if err != nil {
+		return err
 	}
 	return b.tx.SetJournal(b.ns.ID, b.journal, b.used)
 }
@@ -258,7 +270,13 @@ func expect(there *db.Node, version int64) error {
 
 // afford says whether the owner may be charged for so many bytes more.
 func (b *batch) afford(bytes int64) error {
-	if bytes > 0 && bytes > b.left {
+	if bytes <= 0 || bytes <= b.left {
+		return nil
+	}
+	if err := b.settle(); err != nil { // what is released makes room
+		return err
+	}
+	if bytes > b.left {
 		return ErrQuota
 	}
 	return nil
@@ -272,10 +290,22 @@ func (b *batch) charge(bytes int64) {
 	}
 }
 
-// release frees the account's hold on a content that has been named.
-func (b *batch) release(content int64) error {
-	bytes, found, err := b.tx.DeleteHold(b.who.Account, content)
-	if err != nil || !found {
+// release frees the account's hold on a content that has been named, with others at once.
+func (b *batch) release(content int64) { b.named = append(b.named, content) }
+
+// settle frees the holds on what has been named so far.
+func (b *batch) settle() error {
+	if len(b.named) == 0 {
+		return nil
+	}
+	list := []byte{'['}
+	for _, id := range b.named {
+		list = append(strconv.AppendInt(list, id, 10), ',')
+	}
+	list[len(list)-1] = ']'
+	b.named = b.named[:0]
+	bytes, err := b.tx.ReleaseHolds(b.who.Account, list)
+	if err != nil {
 		return err
 	}
 	b.released += bytes

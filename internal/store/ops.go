@@ -29,7 +29,8 @@ func (b *batch) put(c *Change) (int64, int64, error) {
 	}
 	same := there.Hash == c.Hash && there.Size == c.Size && there.Kind == int64(c.Kind)
 	if same && there.Mode == c.Mode && there.Mtime == c.Mtime {
-		return there.ID, there.Version, b.release(there.Content)
+		b.release(there.Content)
+		return there.ID, there.Version, nil
 	}
 	if err := expect(there, c.Expect); err != nil {
 		return 0, 0, err
@@ -39,7 +40,8 @@ func (b *batch) put(c *Change) (int64, int64, error) {
 		if err := b.tx.SetMeta(there); err != nil {
 			return 0, 0, err
 		}
-		return there.ID, there.Version, b.release(there.Content)
+		b.release(there.Content)
+		return there.ID, there.Version, nil
 	}
 	content, err := b.content(c)
 	if err != nil {
@@ -61,10 +63,8 @@ func (b *batch) putNew(c *Change, parent int64) (int64, int64, error) {
 	id, version, err := b.insert(&db.Node{
 		Parent: parent, Name: []byte(c.Name), Kind: int64(c.Kind), Content: content, Size: c.Size, Mode: c.Mode, Mtime: c.Mtime,
 	})
-	if err != nil {
-		return 0, 0, err
-	}
-	return id, version, b.release(content)
+	b.release(content)
+	return id, version, err
 }
 
 // content finds what a put names, within what the account holds, and asks whether it may be charged for it.
@@ -79,8 +79,8 @@ func (b *batch) content(c *Change) (int64, error) {
 	if found.Size != c.Size {
 		return 0, ErrHash
 	}
-	if b.afford(found.Size) == nil {
-		return found.ID, nil
+	if err := b.afford(found.Size); !errors.Is(err, ErrQuota) {
+		return found.ID, err
 	}
 	// Near the quota it matters that what is held is charged already: to name it costs nothing more.
 	held, err := b.tx.HeldBytes(b.who.Account, found.ID)
@@ -111,7 +111,8 @@ func (b *batch) replace(there, n *db.Node) (int64, int64, error) {
 	if err := b.tx.SetContent(n); err != nil {
 		return 0, 0, err
 	}
-	return n.ID, n.Version, b.release(n.Content)
+	b.release(n.Content)
+	return n.ID, n.Version, nil
 }
 
 // mkdir makes a folder. One that stands there gets mode and mtime, if it was expected.
