@@ -14,7 +14,7 @@ func (p *program) catCommand() *cobra.Command {
 		Short: "Write files to standard output",
 		Example: `  sluice cat home:notes.txt
   sluice cat home:photos.tar | tar x`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              arguments(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: p.completePaths,
 	}, func(ctx context.Context, args []string) error {
 		for _, arg := range args {

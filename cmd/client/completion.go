@@ -18,7 +18,7 @@ func (p *program) completionCommand() *cobra.Command {
 		Example: `  source <(sluice completion bash)
   sluice completion zsh > "${fpath[1]}/_sluice"
   sluice completion fish > ~/.config/fish/completions/sluice.fish`,
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		Args:      arguments(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
 		ValidArgs: []string{"bash", "zsh", "fish"},
 	}, func(_ context.Context, args []string) error {
 		root := c.Root()

@@ -15,7 +15,7 @@ func (p *program) cpCommand() *cobra.Command {
 		Short: "Copy on the server; no bytes travel",
 		Example: `  sluice cp home:a.txt home:b.txt
   sluice cp -r home:docs home:docs-before`,
-		Args:              cobra.MinimumNArgs(2),
+		Args:              arguments(cobra.MinimumNArgs(2)),
 		ValidArgsFunction: p.completePaths,
 	}, func(ctx context.Context, args []string) error {
 		return p.relocate(ctx, args, client.OpCopy, recursive, dry)

@@ -24,7 +24,7 @@ func (p *program) getCommand() *cobra.Command {
 		Example: `  sluice get home:docs/a.txt                into the current folder
   sluice get home:docs/a.txt -o /tmp/b.txt
   sluice get home:photos.tar -o - | tar x`,
-		Args:              cobra.ExactArgs(1),
+		Args:              arguments(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completePaths,
 	}, func(ctx context.Context, args []string) error {
 		if output == "-" && !dry {

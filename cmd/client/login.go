@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"sluice/internal/client"
 )
 
 func (p *program) loginCommand() *cobra.Command {
@@ -21,7 +23,7 @@ ends with logout. The password is not kept. --plain has to be given again with e
 		Example: `  sluice login sluice+plain://127.0.0.1 --user ann
   sluice login sluice+plain://127.0.0.1:7441 --user ann --name work
   sluice login sluice+plain://127.0.0.1 --user ann --password-file ~/.secret`,
-		Args: cobra.ExactArgs(1),
+		Args: arguments(cobra.ExactArgs(1)),
 	}, func(ctx context.Context, args []string) error { return p.login(ctx, args[0], user, name, from) })
 	c.Flags().StringVar(&user, "user", "", "account `NAME`")
 	c.Flags().StringVar(&name, "name", defaultRemote, "what to call the server, as in home:docs")
@@ -31,6 +33,9 @@ ends with logout. The password is not kept. --plain has to be given again with e
 
 func (p *program) login(ctx context.Context, address, user, name string, from passwordSource) error {
 	if err := remoteName(name); err != nil {
+		return err
+	}
+	if _, err := client.ParseAddress(address); err != nil {
 		return err
 	}
 	all, err := p.loadRemotes()

@@ -17,7 +17,7 @@ func (p *program) logoutCommand() *cobra.Command {
 		Example: `  sluice logout
   sluice logout work
   sluice logout work --local     the server is gone: only forget it`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              arguments(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: p.completeRemotes,
 	}, func(ctx context.Context, args []string) error { return p.logout(ctx, remoteArg(args), local) })
 	c.Flags().BoolVar(&local, "local", false, "only forget the token here; on the server it stays valid")

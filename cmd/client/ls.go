@@ -24,7 +24,7 @@ func (p *program) lsCommand() *cobra.Command {
 		Example: `  sluice ls home:
   sluice ls -l home:docs
   sluice ls -R --hash home:docs > sums     hash and name of every file, as b3sum prints them`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              arguments(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: p.completePaths,
 	}, func(ctx context.Context, args []string) error {
 		for i, arg := range args {

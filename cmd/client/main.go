@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"runtime/debug"
+
+	"github.com/spf13/cobra"
 )
 
 // version is set by the build.
@@ -14,5 +16,6 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
+	cobra.EnableCommandSorting = false // push comes before pull, as one needs them
 	os.Exit(newProgram(os.Stdin, os.Stdout, os.Stderr, os.LookupEnv).run(os.Args[1:]))
 }

@@ -16,7 +16,7 @@ func (p *program) mkdirCommand() *cobra.Command {
 		Short: "Make folders",
 		Example: `  sluice mkdir home:docs
   sluice mkdir -p home:docs/2026/may     with the folders above it; no error if it is there`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              arguments(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: p.completePaths,
 	}, func(ctx context.Context, args []string) error {
 		for _, arg := range args {

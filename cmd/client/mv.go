@@ -15,7 +15,7 @@ func (p *program) mvCommand() *cobra.Command {
 		Short: "Move or rename on the server",
 		Example: `  sluice mv home:a.txt home:b.txt
   sluice mv home:a.txt home:b.txt home:docs/     into a folder`,
-		Args:              cobra.MinimumNArgs(2),
+		Args:              arguments(cobra.MinimumNArgs(2)),
 		ValidArgsFunction: p.completePaths,
 	}, func(ctx context.Context, args []string) error {
 		return p.relocate(ctx, args, client.OpMove, false, dry)

@@ -118,6 +118,16 @@ func (p *program) say(format string, args ...any) {
 	}
 }
 
+// arguments checks the number of arguments and shows the right form if it is wrong.
+func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if check(c, args) == nil {
+			return nil
+		}
+		return usagef("write: %s", c.UseLine())
+	}
+}
+
 // command makes a command whose run counts as started once its arguments are understood.
 func (p *program) command(c *cobra.Command, run func(ctx context.Context, args []string) error) *cobra.Command {
 	c.RunE = func(_ *cobra.Command, args []string) error {

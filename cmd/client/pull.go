@@ -19,7 +19,7 @@ made durable and then renamed.`,
 		Example: `  sluice pull home:docs ~/docs
   sluice pull -n --delete home:docs ~/docs     what would it do?
   sluice pull --exclude '*.iso' home: ~/all`,
-		Args:              cobra.ExactArgs(2),
+		Args:              arguments(cobra.ExactArgs(2)),
 		ValidArgsFunction: p.completeSides(false),
 	}, func(ctx context.Context, args []string) error { return p.pull(ctx, args[1], args[0], &flags) })
 	flags.add(c.Flags())

@@ -20,7 +20,7 @@ folders, and modes without setuid and setgid; links are kept as links.`,
   sluice push -n --delete ~/docs home:docs                 what would it do?
   sluice push --exclude '*.o' --exclude build/ . home:src
   sluice push --delete --max-delete 10% ~/docs home:docs`,
-		Args:              cobra.ExactArgs(2),
+		Args:              arguments(cobra.ExactArgs(2)),
 		ValidArgsFunction: p.completeSides(true),
 	}, func(ctx context.Context, args []string) error { return p.push(ctx, args[0], args[1], &flags) })
 	flags.add(c.Flags())

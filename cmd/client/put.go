@@ -21,7 +21,7 @@ func (p *program) putCommand() *cobra.Command {
 		Example: `  sluice put a.txt b.txt home:docs/       into a folder
   sluice put a.txt home:docs/c.txt        under another name
   tar c photos | sluice put - home:photos.tar`,
-		Args: cobra.MinimumNArgs(2),
+		Args: arguments(cobra.MinimumNArgs(2)),
 		ValidArgsFunction: func(c *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 || !isRemote(typed) {
 				return nil, cobra.ShellCompDirectiveDefault

@@ -58,7 +58,7 @@ func parseRate(s string) (int64, error) {
 		}
 	}
 	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || n <= 0 || n*float64(unit) < 1 || n*float64(unit) > math.MaxInt64/2 {
+	if err != nil || !(n > 0 && n*float64(unit) >= 1 && n*float64(unit) <= math.MaxInt64/2) {
 		return 0, usagef("--limit-rate: %q is not a rate like 500K, 10M or off", s)
 	}
 	return int64(n * float64(unit)), nil

@@ -20,7 +20,7 @@ func (p *program) rmCommand() *cobra.Command {
 		Example: `  sluice rm home:docs/a.txt
   sluice rm -r home:docs
   sluice rm -f home:maybe.txt     no error if it is not there`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              arguments(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: p.completePaths,
 	}, func(ctx context.Context, args []string) error {
 		for _, arg := range args {

@@ -32,7 +32,7 @@ func (p *program) rootCommand() *cobra.Command {
   tar c photos | sluice put - home:photos.tar`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          unknownCommand,
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
 			if err := p.fromEnvironment(c.Flags()); err != nil {
 				return err
@@ -46,10 +46,10 @@ func (p *program) rootCommand() *cobra.Command {
 	f.BoolVarP(&p.flags.quiet, "quiet", "q", false, "say nothing but errors")
 	f.BoolVarP(&p.flags.verbose, "verbose", "v", false, "name every file that is sent, fetched or deleted")
 	f.BoolVar(&p.flags.json, "json", false, "one JSON object for a question, one a line for events")
-	f.StringVar(&p.flags.progress, "progress", "auto", "progress on standard error: auto, bar, json or none")
+	f.StringVar(&p.flags.progress, "progress", "auto", "`HOW` to show progress on standard error: auto, bar, json or none")
 	f.IntVar(&p.flags.connections, "connections", 0, "at most `N` connections to the server (default 4)")
-	f.DurationVar(&p.flags.timeout, "timeout", 0, "give up when nothing moves for so long (default 1m0s)")
-	f.StringVar(&p.flags.limitRate, "limit-rate", "", "bytes a second: 10M, or a timetable \"08:00,1M 18:00,off\"")
+	f.DurationVar(&p.flags.timeout, "timeout", 0, "give up when nothing moves for this `TIME` (default 1m0s)")
+	f.StringVar(&p.flags.limitRate, "limit-rate", "", "at most `RATE` bytes a second: 10M, or a timetable \"08:00,1M 18:00,off\"")
 	f.BoolVarP(&p.flags.yes, "yes", "y", false, "what is asked is meant, mass deletes too")
 	f.BoolVar(&p.flags.plain, "plain", false, "allow unencrypted connections to other machines")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err.Error()) })
@@ -62,15 +62,18 @@ func (p *program) rootCommand() *cobra.Command {
 		&cobra.Group{ID: "files", Title: "Files:"},
 		&cobra.Group{ID: "program", Title: "Program:"},
 	)
-	for group, list := range map[string][]*cobra.Command{
-		"account": {p.loginCommand(), p.logoutCommand(), p.whoamiCommand()},
-		"folders": {p.pushCommand(), p.pullCommand()},
-		"files": {p.lsCommand(), p.statCommand(), p.catCommand(), p.getCommand(), p.putCommand(), p.mkdirCommand(),
-			p.mvCommand(), p.cpCommand(), p.rmCommand()},
-		"program": {p.versionCommand(), p.completionCommand()},
+	for _, g := range []struct {
+		id   string
+		list []*cobra.Command
+	}{
+		{"account", []*cobra.Command{p.loginCommand(), p.logoutCommand(), p.whoamiCommand()}},
+		{"folders", []*cobra.Command{p.pushCommand(), p.pullCommand()}},
+		{"files", []*cobra.Command{p.lsCommand(), p.statCommand(), p.catCommand(), p.getCommand(), p.putCommand(), p.mkdirCommand(),
+			p.mvCommand(), p.cpCommand(), p.rmCommand()}},
+		{"program", []*cobra.Command{p.versionCommand(), p.completionCommand()}},
 	} {
-		for _, c := range list {
-			c.GroupID = group
+		for _, c := range g.list {
+			c.GroupID = g.id
 			root.AddCommand(c)
 		}
 	}
@@ -99,10 +102,25 @@ func dryRun(f *pflag.FlagSet, to *bool) {
 	f.BoolVarP(to, "dry-run", "n", false, "say what would be done, and do nothing")
 }
 
-// Help begins with examples, because that is what one looks for.
-const helpTemplate = `{{with or .Long .Short}}{{. | trimTrailingWhitespaces}}
+// unknownCommand says what was probably meant.
+func unknownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range root.Commands() {
+		names = append(names, c.Name())
+	}
+	if near := nearest(args[0], names); near != "" {
+		return usagef("there is no command %s: did you mean %s?", visible(args[0]), near)
+	}
+	return usagef("there is no command %s", visible(args[0]))
+}
 
-{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}`
+// Help begins with examples, because that is what one looks for.
+const helpTemplate = `{{.Short}}.
+
+{{.UsageString}}`
 
 const usageTemplate = `{{if .HasExample}}Examples:
 {{.Example}}
@@ -110,14 +128,16 @@ const usageTemplate = `{{if .HasExample}}Examples:
 {{end}}Usage:{{if .HasAvailableSubCommands}}
   {{.CommandPath}} COMMAND{{else}}
   {{.UseLine}}{{end}}
-{{if .HasAvailableSubCommands}}{{$cmds := .Commands}}{{range $group := .Groups}}
+{{with .Long}}
+{{. | trimTrailingWhitespaces}}
+{{end}}{{if .HasAvailableSubCommands}}{{$cmds := .Commands}}{{range $group := .Groups}}
 {{.Title}}{{range $cmds}}{{if (and (eq .GroupID $group.ID) .IsAvailableCommand)}}
   {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
 {{end}}{{end}}{{if .HasAvailableLocalFlags}}
-Flags:
+Flags{{if .HasAvailableSubCommands}} of all commands (each also as SLUICE_NAME in the environment){{end}}:
 {{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
 {{end}}{{if .HasAvailableInheritedFlags}}
-Flags of all commands (each also as SLUICE_NAME in the environment):
+Flags of all commands (each flag also as SLUICE_NAME in the environment):
 {{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}
 {{end}}{{if .HasAvailableSubCommands}}
 "{{.CommandPath}} COMMAND --help" tells more, examples first.

@@ -16,7 +16,7 @@ func (p *program) statCommand() *cobra.Command {
 		Short: "Show all that is known of a file or folder",
 		Example: `  sluice stat home:docs/a.txt
   sluice stat --json home:docs/a.txt`,
-		Args:              cobra.ExactArgs(1),
+		Args:              arguments(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completePaths,
 	}, func(ctx context.Context, args []string) error {
 		path, err := parseRemotePath(args[0])

@@ -32,7 +32,7 @@ func (p *program) versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Example: `  sluice version
   sluice version --json`,
-		Args: cobra.NoArgs,
+		Args: arguments(cobra.NoArgs),
 	}, func(context.Context, []string) error {
 		if p.flags.json {
 			return p.printJSON(struct {

@@ -13,7 +13,7 @@ func (p *program) whoamiCommand() *cobra.Command {
 		Short: "Show account, device and space used",
 		Example: `  sluice whoami
   sluice whoami work --json`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              arguments(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: p.completeRemotes,
 	}, func(ctx context.Context, args []string) error {
 		s, err := p.connect(ctx, remoteArg(args))

@@ -92,6 +92,9 @@ func (p *puller) run(ctx context.Context) error {
 		p.dryRun(p.plan)
 		return nil
 	}
+	if p.stopped() {
+		return ErrInterrupted
+	}
 	return p.carryOut(ctx)
 }
 

@@ -86,6 +86,9 @@ func (p *pusher) run(ctx context.Context) error {
 		p.dryRun(p.plan)
 		return nil
 	}
+	if p.stopped() {
+		return ErrInterrupted
+	}
 	return p.carryOut(ctx)
 }
 

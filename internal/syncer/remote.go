@@ -43,6 +43,8 @@ func remoteTree(root client.Entry, entries []client.Entry) (*Node, error) {
 			}
 		}
 		nodes[i] = Node{Name: e.Name, Kind: e.Kind, Size: e.Size, Mode: e.Mode & 0o777, Mtime: e.Mtime, ID: e.Node, Version: e.Version}
+		// A name like a temporary file's would be taken for a leftover here and removed.
+		nodes[i].Excluded = strings.HasPrefix(e.Name, tempPrefix)
 		if e.Kind != proto.KindFolder {
 			nodes[i].Hash = e.Hash
 			nodes[i].Hashed = true
