@@ -15,7 +15,7 @@ func TestSaveAndReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := root(t, s, "home", "s1", "/x")
-	b := root(t, s, "home", "s2", "/x")
+	root(t, s, "home", "s2", "/x")
 	f := File{Size: 1 << 40, Mtime: -5, Inode: 1<<64 - 1, Ctime: 7, Hash: [32]byte{1, 31: 9}}
 	save(t, a, Saved{"dir/\xff%\n", f}, Saved{"gone", f})
 	g := f
@@ -31,7 +31,8 @@ func TestSaveAndReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	a, b = root(t, s, "home", "s1", "/x"), root(t, s, "home", "s2", "/x")
+	a = root(t, s, "home", "s1", "/x")
+	b := root(t, s, "home", "s2", "/x")
 	all, err := a.All()
 	if err != nil || len(all) != 1 || all["dir/\xff%\n"] != g {
 		t.Errorf("got %v, %v", all, err)
