@@ -10,9 +10,6 @@ import (
 	"sluice/internal/handoff"
 )
 
-// tagMain is the hand-off's tag for connections of the main listeners.
-const tagMain = 0
-
 // accepting tells whether a new connection would find a worker.
 func (s *server) accepting() bool {
 	return s.waiting < 0 && s.freest() != nil
@@ -27,7 +24,7 @@ func (s *server) acceptFrom(l *listener) {
 		fd, from, err := unix.Accept4(l.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:
-			s.take(fd, addrPort(from).Addr())
+			s.take(fd, addrPort(from).Addr(), l.tag)
 		case unix.EAGAIN:
 			return
 		case unix.EINTR, unix.ECONNABORTED, unix.EPROTO:
@@ -52,12 +49,15 @@ func (s *server) warnAccept(l *listener, err error) {
 }
 
 // take owns fd, a connection that has just come: refuses it or finds it a worker.
-func (s *server) take(fd int, from netip.Addr) {
+func (s *server) take(fd int, from netip.Addr, tag uint8) {
 	p := s.page.Parent()
 	p.Accepted.Add(1)
 	key := source(from)
 	reason := ""
 	switch {
+	case tag == tagMetrics:
+		// A full server is when its numbers are wanted; the worker bounds how many there are, and nobody logs in there.
+		key = netip.Addr{}
 	case len(s.table.all) >= s.config.MaxConnections:
 		reason = "too many connections"
 	case s.table.unknown[key] >= s.config.MaxUnknownPerAddress:
@@ -69,28 +69,28 @@ func (s *server) take(fd int, from netip.Addr) {
 		s.log.WithField("peer", from.String()).Debug("refused: " + reason)
 		return
 	}
-	if !s.offer(fd, key) {
-		s.waiting, s.waitingFrom = fd, key
+	if !s.offer(fd, key, tag) {
+		s.waiting, s.waitingFrom, s.waitingTag = fd, key, tag
 	}
 }
 
 // offerWaiting tries again with the connection nobody had room for.
 func (s *server) offerWaiting() {
-	if s.offer(s.waiting, s.waitingFrom) {
+	if s.offer(s.waiting, s.waitingFrom, s.waitingTag) {
 		s.waiting = -1
 	}
 }
 
 // offer hands fd to the worker with the fewest connections that takes it, and closes
 // this copy; false: none has room, and fd is still the caller's.
-func (s *server) offer(fd int, from netip.Addr) bool {
+func (s *server) offer(fd int, from netip.Addr, tag uint8) bool {
 	for {
 		w := s.freest()
 		if w == nil {
 			return false
 		}
 		number := s.table.add(w.slot, from)
-		err := w.channel.Send(handoff.Message{Kind: handoff.Socket, Tag: tagMain, Connection: number}, fd)
+		err := w.channel.Send(handoff.Message{Kind: handoff.Socket, Tag: tag, Connection: number}, fd)
 		if err == nil {
 			w.connections++
 			s.lastGiven = w.slot

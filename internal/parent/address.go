@@ -16,6 +16,15 @@ type address struct {
 	fromName bool
 	// dual: an IPv6 wildcard that takes IPv4 as well.
 	dual bool
+	// setting is the flag it was given with; empty: --listen.
+	setting string
+}
+
+func (a *address) flag() string {
+	if a.setting == "" {
+		return "--listen"
+	}
+	return a.setting
 }
 
 // addresses turns what was configured into what to bind, and refuses plain addresses

@@ -40,6 +40,7 @@ const (
 // Config is what a server is started with.
 type Config struct {
 	Listen       []string // host:port; a name stands for all its addresses
+	Metrics      string   // host:port on loopback where counters are served by HTTP; empty: nowhere
 	Data         string   // the data folder, created if it is missing
 	Workers      int
 	Version      string // for status

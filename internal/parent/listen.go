@@ -18,6 +18,7 @@ type listener struct {
 	fd      int
 	addr    netip.AddrPort // as bound: port 0 has become a number
 	armedAt time.Time      // not before: after an error that would only repeat
+	tag     uint8          // the hand-off's, for its connections
 }
 
 // bind binds all addresses, or none.
@@ -52,9 +53,9 @@ func bindOne(a address, congestion string) (*listener, error) {
 		text := ""
 		switch {
 		case errors.Is(err, unix.EADDRINUSE):
-			text = "; another program listens there: stop it, or choose another address with --listen"
+			text = "; another program listens there: stop it, or choose another address with " + a.flag()
 		case errors.Is(err, unix.EACCES):
-			text = "; ports below 1024 need the capability CAP_NET_BIND_SERVICE: choose a higher one with --listen"
+			text = "; ports below 1024 need the capability CAP_NET_BIND_SERVICE: choose a higher one with " + a.flag()
 		case errors.Is(err, unix.EADDRNOTAVAIL):
 			text = "; this machine does not have that address (`ip address` shows those it has)"
 		}

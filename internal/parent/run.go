@@ -43,13 +43,21 @@ func Run(ctx context.Context, config Config) error {
 	if err != nil {
 		return err
 	}
+	metrics, err := bindMetrics(ctx, &config)
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
 	s := &server{
-		config: config, log: config.Log, lock: lock, page: page, listeners: listeners,
+		config: config, log: config.Log, lock: lock, page: page, listeners: append(listeners, metrics...),
 		// Half of a worker's descriptors: the rest is for pipes, files and the database.
 		room: int(min(descriptors/2, 1<<30)), table: newTable(), waiting: -1, started: time.Now(),
 	}
 	for _, l := range listeners {
 		s.listen = append(s.listen, l.String())
+	}
+	for _, l := range metrics {
+		s.metrics = append(s.metrics, l.String())
 	}
 	s.state.Store(uint64(stats.Starting))
 	defer s.release()

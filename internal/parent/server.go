@@ -24,6 +24,7 @@ type server struct {
 	started time.Time
 	room    int // connections a worker's descriptors allow
 	listen  []string
+	metrics []string      // where the metrics listener was bound
 	state   atomic.Uint64 // a stats.State
 
 	listeners []*listener // owned; none once it drains
@@ -35,6 +36,7 @@ type server struct {
 	// accepted meanwhile: the kernel's backlog is the queue.
 	waiting     int
 	waitingFrom netip.Addr
+	waitingTag  uint8
 
 	set      []unix.PollFd // reused by wait
 	lastTurn time.Time

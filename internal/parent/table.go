@@ -36,12 +36,14 @@ func source(a netip.Addr) netip.Addr {
 	return prefix.Addr()
 }
 
-// add notes a connection that slot has been given and returns its number.
+// add notes a connection that slot has been given and returns its number. One from nowhere counts against no address.
 func (t *table) add(slot int, from netip.Addr) uint64 {
 	t.next++
 	t.all[t.next] = entry{slot: slot, source: from}
-	t.unknown[from]++
-	t.strange++
+	if from.IsValid() {
+		t.unknown[from]++
+		t.strange++
+	}
 	return t.next
 }
 
