@@ -112,6 +112,36 @@ func TestBehindPeerGone(t *testing.T) {
 	}
 }
 
+// The second chunk fails, in begin or while it is written: its error comes after the first one's reply.
+func TestBehindSecondFails(t *testing.T) {
+	for name, edit := range map[string]func(*script){
+		"refused":        func(s *script) { s.fail = proto.Errorf(proto.Busy, "claimed") },
+		"refused, close": func(s *script) { s.fail, s.goodbye = proto.Errorf(proto.Revoked, "ended"), true },
+		"not written":    func(s *script) { s.badFile = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, options{})
+			r.script.shut("finish")
+			c := r.logIn(false)
+			c.ask(proto.TypeUploadChunk, 1, chunkHeader(5), pattern(70_000, 1))
+			r.waitFor("finish", func() bool { return r.script.inFinish.Load() == 1 })
+			edit(r.script)
+			r.script.shut("begin")
+			c.ask(proto.TypeUploadChunk, 2, chunkHeader(5), pattern(70_000, 1))
+			r.waitState(begin)
+			time.Sleep(5 * time.Millisecond) // the whole body is in the socket
+			r.script.open("begin")
+			r.waitState(waitTurn)
+			r.script.open("finish")
+			c.want(proto.TypeUploadChunk, 1, proto.OK)
+			if p, _, _ := c.reply(); p.Number != 2 || p.Flags&proto.FlagError == 0 {
+				t.Fatalf("reply %d, flags %x", p.Number, p.Flags)
+			}
+			r.answers()
+		})
+	}
+}
+
 // A reply behind that says goodbye ends what is being received after it.
 func TestBehindGoodbye(t *testing.T) {
 	r := newRig(t, options{})

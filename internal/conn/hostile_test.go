@@ -134,20 +134,22 @@ func TestDiscard(t *testing.T) {
 
 // The file cannot be written: what begin took is given back, the rest is read, the connection lives.
 func TestUploadFileFails(t *testing.T) {
-	for name, o := range map[string]options{"loop": {}, "job": {limits: Limits{SlowFlush: 1}}, "copy": {noPipes: true}} {
+	for name, o := range map[string]options{
+		"loop": {}, "copy": {noPipes: true}, "job": {limits: Limits{SlowFlush: 1}}, "job copy": {limits: Limits{SlowFlush: 1}, noPipes: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, o)
 			c := r.logIn(false)
-			if name == "job" { // the first flush is on the loop and makes the body slow; it must work
-				r.script.pieces = 1
+			r.script.badFile = o.limits.SlowFlush == 0
+			if !r.script.badFile { // the first flush, which is on the loop and makes the body slow, must work
+				r.script.badPiece = 2
 			}
-			r.script.badFile = true
 			go c.ask(proto.TypePutObjects, 1, objectsHeader(4_000_000), pattern(4_000_000, 1))
 			c.want(proto.TypePutObjects, 1, proto.Internal)
 			if r.script.aborted.Load() != 1 {
 				t.Fatal("not aborted")
 			}
-			r.script.badFile = false
+			r.script.badFile, r.script.badPiece = false, 0
 			c.ask(proto.TypePutObjects, 2, objectsHeader(70_000), pattern(70_000, 1))
 			c.want(proto.TypePutObjects, 2, proto.OK)
 		})
@@ -267,6 +269,18 @@ func TestLeastRate(t *testing.T) {
 			}
 		}()
 		c.want(proto.TypePutObjects, 1, proto.TooSlow)
+		r.answers()
+	})
+	t.Run("unwanted body", func(t *testing.T) {
+		r := newRig(t, o)
+		r.script.discard = true
+		c := r.logIn(false)
+		request := frame(proto.TypePutObjects, 1, objectsHeader(100_000), pattern(100_000, 1))
+		c.bytes(request[:1000])
+		c.want(proto.TypePutObjects, 1, proto.TooSlow)
+		if r.script.aborted.Load() != 1 {
+			t.Fatal("not aborted")
+		}
 		r.answers()
 	})
 	t.Run("download", func(t *testing.T) {

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"bytes"
 	"strconv"
 	"testing"
 	"time"
@@ -53,6 +54,22 @@ func TestParkSeenAlready(t *testing.T) {
 	c.want(proto.TypeChanges, 1, proto.OK)
 }
 
+// News that are none for this request: it is parked again.
+func TestParkAgain(t *testing.T) {
+	r := newRig(t, options{limits: Limits{Notice: 2 * time.Millisecond}})
+	r.script.parkAgain.Store(3)
+	c := r.logIn(false)
+	c.ask(proto.TypeChanges, 1, changesHeader, nil)
+	for range 4 {
+		r.waitState(park)
+		r.changes.Add(1)
+		if why := <-r.script.resumed; why != handler.News {
+			t.Fatalf("resumed for %d", why)
+		}
+	}
+	c.want(proto.TypeChanges, 1, proto.OK)
+}
+
 // Requests sent while one is parked are answered after it.
 func TestParkPipelined(t *testing.T) {
 	r := newRig(t, options{limits: Limits{Notice: 5 * time.Millisecond}})
@@ -98,6 +115,21 @@ func TestDrain(t *testing.T) {
 		r.on(func() { n = r.set.Len() })
 		return n == 0
 	})
+}
+
+// A reply that is on its way is sent to its end.
+func TestDrainDownload(t *testing.T) {
+	r := newRig(t, options{})
+	body := pattern(2<<20, 1)
+	r.script.parts = func() []handler.Part { return []handler.Part{r.script.file(body)} }
+	c := r.logIn(true)
+	c.ask(proto.TypeGet, 1, getHeader, nil)
+	r.waitState(sendBody)
+	r.on(r.set.Drain)
+	if _, got := c.want(proto.TypeGet, 1, proto.OK); !bytes.Equal(got, body) {
+		t.Fatal("the body came otherwise")
+	}
+	c.ends()
 }
 
 // A body that is on its way is received to its end.

@@ -28,6 +28,7 @@ type script struct {
 	gates  map[string]chan struct{}
 	bodies [][]byte // in the order of their Finish
 	number int
+	sealed *os.File
 
 	owed     atomic.Int64 // what Begin took and neither Finish nor Abort gave back
 	aborted  atomic.Int64
@@ -35,17 +36,20 @@ type script struct {
 	opened   atomic.Int64
 	inFinish atomic.Int64
 
-	discard  bool
-	pieces   int                   // how many an upload is cut into
-	parts    func() []handler.Part // get's
-	header   int                   // length of get's reply header
-	fail     *proto.Error          // begin of an upload refuses
-	panics   string
-	seen     func() uint64 // what changes says it has seen
-	until    time.Duration // how long it parks
-	resumed  chan handler.Reason
-	holdNext bool // jobs after get's begin are held
-	badFile  bool // uploads go to a file that cannot be written
+	discard   bool
+	pieces    int                   // how many an upload is cut into
+	parts     func() []handler.Part // get's
+	header    int                   // length of get's reply header
+	fail      *proto.Error          // begin of an upload refuses
+	panics    string
+	seen      func() uint64 // what changes says it has seen
+	until     time.Duration // how long it parks
+	resumed   chan handler.Reason
+	holdNext  bool         // jobs after get's begin are held
+	goodbye   bool         // fail ends the connection too
+	badFile   bool         // uploads go to a file that cannot be written
+	badPiece  int          // this piece of an upload cannot be written; 0: none
+	parkAgain atomic.Int64 // how often resume finds nothing
 }
 
 func newScript(t testing.TB) *script {
@@ -83,6 +87,9 @@ func newScript(t testing.TB) *script {
 			Resume: func(_ *handler.Service, _ *handler.Call, why handler.Reason) handler.Outcome {
 				s.pass("resume")
 				s.resumed <- why
+				if s.parkAgain.Add(-1) >= 0 {
+					return handler.Park{Seen: s.seen(), Until: time.Now().Add(s.until)}
+				}
 				return handler.Reply{}
 			},
 		},
@@ -137,7 +144,7 @@ func (s *script) pass(name string) {
 func (s *script) beginUpload(_ *handler.Service, c *handler.Call) handler.Outcome {
 	s.pass("begin")
 	if s.fail != nil {
-		return handler.Reply{Err: s.fail}
+		return handler.Reply{Err: s.fail, Close: s.goodbye}
 	}
 	s.owed.Add(1)
 	behind := c.Type == proto.TypeUploadChunk
@@ -170,7 +177,11 @@ func (s *script) beginUpload(_ *handler.Service, c *handler.Call) handler.Outcom
 			length = c.BodyLen - at
 		}
 		// Pieces lie apart, as ranges of a segment do.
-		into = append(into, handler.Piece{FD: int(f.Fd()), Offset: at + int64(i)*4096, Length: length})
+		fd := int(f.Fd())
+		if i > 0 && i == s.badPiece {
+			fd = s.readOnly()
+		}
+		into = append(into, handler.Piece{FD: fd, Offset: at + int64(i)*4096, Length: length})
 		at += length
 	}
 	return handler.Receive{Into: into, Behind: behind}
@@ -215,8 +226,25 @@ func (s *script) abortUpload(_ *handler.Service, c *handler.Call) {
 	}
 }
 
+// readOnly is a descriptor that cannot be written to. It is closed with the script.
+func (s *script) readOnly() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sealed == nil {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			s.t.Error(err)
+		}
+		s.sealed = f
+	}
+	return int(s.sealed.Fd())
+}
+
 // close checks that all was given back.
 func (s *script) close() {
+	if s.sealed != nil {
+		s.sealed.Close()
+	}
 	if n := s.owed.Load(); n != 0 {
 		s.t.Errorf("%d uploads were neither finished nor aborted", n)
 	}

@@ -148,13 +148,16 @@ func TestEveryStateEveryEnd(t *testing.T) {
 		}
 		for name, event := range happen {
 			t.Run(s.String()+" "+name, func(t *testing.T) {
-				o := options{limits: Limits{Idle: 80 * time.Millisecond, Header: 80 * time.Millisecond,
-					RateWindow: 80 * time.Millisecond, Linger: 50 * time.Millisecond, Notice: 5 * time.Millisecond}}
+				o := options{limits: Limits{Notice: 5 * time.Millisecond}}
+				if name == "silent" || name == "halved" { // what ends these is a limit
+					const short = 120 * time.Millisecond
+					o.limits = Limits{Idle: short, Header: short, RateWindow: short, Linger: short, Notice: 5 * time.Millisecond}
+				}
 				if s == flush {
 					o.limits.SlowFlush = 1
 				}
 				r := newRig(t, o)
-				r.script.until = 80 * time.Millisecond
+				r.script.until = 200 * time.Millisecond
 				c := begin(r)
 				r.waitState(s)
 				turns := r.loop.Turns()
