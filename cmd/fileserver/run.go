@@ -68,7 +68,7 @@ workers, and everything is kept in one data folder. Without a command it serves.
 	root.SetHelpTemplate(helpTemplate)
 	p.flags.addCommon(root.PersistentFlags())
 	p.flags.addServe(root.Flags())
-	root.AddCommand(p.serveCommand(), p.initCommand(), p.userCommand(), p.statusCommand(), p.configCommand(),
+	root.AddCommand(p.serveCommand(), p.initCommand(), p.userCommand(), p.statusCommand(), p.metricsCommand(), p.configCommand(),
 		p.versionCommand(), p.workerCommand(), p.startUpCommand())
 	return root
 }

@@ -49,7 +49,7 @@ func (p *program) serve(command *cobra.Command, _ []string) error {
 	ctx, kill, stop := signals(command.Context(), log)
 	defer stop()
 	return parent.Run(ctx, parent.Config{
-		Listen: s.listen, Data: s.data, Workers: int(s.workers), Version: versionText(),
+		Listen: s.listen, Metrics: s.metrics, Data: s.data, Workers: int(s.workers), Version: versionText(),
 		Congestion: s.congestion, PlainAllowed: s.plain == "allow",
 		MaxConnections: int(s.maxConnections), MaxUnknownPerAddress: int(s.maxUnknown), DrainLimit: s.drainLimit,
 		Command: func(slot int) *exec.Cmd { return p.workerProcess(&s, slot) },

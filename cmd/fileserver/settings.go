@@ -21,6 +21,8 @@ type settings struct {
 	headerTimeout  time.Duration
 	drainLimit     time.Duration
 	leastRate      int64
+	metrics        string
+	leastSpace     int64
 }
 
 // setting is one row: its name in the file and as a flag, what it means, and how its
@@ -59,6 +61,10 @@ func table() []setting {
 			func(s *settings) any { return &s.drainLimit }},
 		{"least-rate", "BYTES", "a body that flows more slowly, in bytes a second, is given up", false, number(0, 1<<30),
 			func(s *settings) any { return &s.leastRate }},
+		{"metrics", "ADDR", "loopback address, HOST:PORT, that serves /metrics, /healthz and /readyz; empty: none", false, text,
+			func(s *settings) any { return &s.metrics }},
+		{"least-space", "BYTES", "with less free space for the data than this, /readyz says no", false, number(0, 1<<60),
+			func(s *settings) any { return &s.leastSpace }},
 		{"log-level", "LEVEL", "error, warn, info or debug (one line a request)", true, oneOf("error", "warn", "info", "debug"),
 			func(s *settings) any { return &s.logLevel }},
 		{"log-format", "text|json", "how log lines look", true, oneOf("text", "json"),
@@ -79,5 +85,6 @@ func defaults() settings {
 		headerTimeout:  10 * time.Second,
 		drainLimit:     parent.DefaultDrainLimit,
 		leastRate:      1024,
+		leastSpace:     512 << 20,
 	}
 }

@@ -7,13 +7,17 @@ type Request struct {
 	Command string `json:"command"`
 }
 
-// CommandStatus asks for a Status.
-const CommandStatus = "status"
+// The commands.
+const (
+	CommandStatus  = "status"  // asks for a Status
+	CommandMetrics = "metrics" // asks for all counters, as Prometheus reads them
+)
 
 // Response is the answer: an error, or what belongs to the command.
 type Response struct {
-	Error  string  `json:"error,omitempty"`
-	Status *Status `json:"status,omitempty"`
+	Error   string  `json:"error,omitempty"`
+	Status  *Status `json:"status,omitempty"`
+	Metrics string  `json:"metrics,omitempty"`
 }
 
 // Status is what `sluiced status` shows.
@@ -24,6 +28,7 @@ type Status struct {
 	Started  string   `json:"started"` // RFC 3339
 	UptimeMs int64    `json:"uptime_ms"`
 	Listen   []string `json:"listen"`
+	Metrics  []string `json:"metrics,omitempty"` // where counters are served by HTTP
 	Data     string   `json:"data"`
 	Plain    bool     `json:"plain"` // plain TCP beyond loopback is allowed
 

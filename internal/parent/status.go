@@ -27,6 +27,7 @@ func (s *server) status() *control.Status {
 		Started:     s.started.UTC().Format(time.RFC3339),
 		UptimeMs:    time.Since(s.started).Milliseconds(),
 		Listen:      s.listen,
+		Metrics:     s.metrics,
 		Data:        s.config.Data,
 		Plain:       s.config.PlainAllowed,
 		Accepted:    p.Accepted.Load(),

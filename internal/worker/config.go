@@ -15,6 +15,7 @@ type Config struct {
 	HeaderTimeout time.Duration
 	DrainLimit    time.Duration // of a drain that names none
 	LeastRate     int64         // bytes a second of a body or reply
+	LeastSpace    int64         // free bytes below which the server is not ready
 	Congestion    string        // what the listener was given; for the log
 }
 
