@@ -1,14 +1,9 @@
 package db
 
-// InsertHold notes that an account uploaded a content which it does not hold otherwise. The caller charges it.
+// InsertHold notes that an account uploaded a content which it does not hold otherwise. The caller charges it. It is as
+// InsertNode says.
 func (tx *Tx) InsertHold(account, content, bytes, at int64) error {
-	return tx.run(`INSERT INTO hold (account, content, bytes, at) VALUES (?, ?, ?, ?)`, account, content, bytes, at)
-}
-
-// DeleteHold removes a hold and answers what was charged for it; false: there is none. The caller lowers account.held.
-func (tx *Tx) DeleteHold(account, content int64) (bytes int64, found bool, err error) {
-	found, err = tx.row(`DELETE FROM hold WHERE account = ? AND content = ? RETURNING bytes`, []any{account, content}, &bytes)
-	return bytes, found, err
+	return tx.run(`INSERT OR FAIL INTO hold (account, content, bytes, at) VALUES (?, ?, ?, ?)`, account, content, bytes, at)
 }
 
 // Charge raises what an account is charged for uploads, unless that would take it over its quota: then false. Less may

@@ -25,7 +25,7 @@ func TestStatementsArePlannedOnce(t *testing.T) {
 				func() error { _, err := tx.ContentByHash(hash); return err },
 				func() error { _, err := tx.HeldBytes(1, i); return err },
 				func() error { _, err := tx.ReleaseHolds(1, []byte(fmt.Sprintf("[%d,%d]", i, i+1))); return err },
-				func() error { _, _, err := tx.DeleteHold(1, i); return err },
+				func() error { return tx.InsertHold(1, i, i, i) },
 				func() error { _, err := tx.Charge(1, -i); return err },
 				func() error { return ignore(tx.Left(1)) },
 				func() error { _, err := tx.Namespace(i - 1); return err },
