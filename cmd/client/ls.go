@@ -121,7 +121,7 @@ func (p *program) lines(w *bufio.Writer, list []named, flags lsFlags) {
 			if e.Kind == client.KindFolder {
 				fmt.Fprintf(w, "%64s  ", "")
 			} else {
-				fmt.Fprintf(w, "%x  ", e.Hash)
+				fmt.Fprintf(w, "%s  ", e.Hash)
 			}
 		}
 		if flags.long {

@@ -40,7 +40,7 @@ func entryOf(path string, e client.Entry) entryJSON {
 		Mtime: time.Unix(0, e.Mtime).UTC().Format(time.RFC3339Nano), Node: e.Node, Version: e.Version,
 	}
 	if e.Kind != client.KindFolder {
-		j.Hash = fmt.Sprintf("%x", e.Hash)
+		j.Hash = e.Hash.String()
 	}
 	return j
 }

@@ -92,6 +92,8 @@ func (p *program) interrupts() func() {
 		close(p.stop)
 		if !p.gentle.Load() {
 			p.cancel()
+		} else if onTerminal(p.stderr) {
+			fmt.Fprintln(p.stderr, "\rsluice: stopping; interrupt once more to stop at once")
 		}
 		select {
 		case <-signals:

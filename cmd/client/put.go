@@ -103,7 +103,7 @@ func (p *program) putOne(ctx context.Context, s *server, file string, path remot
 			Size    int64  `json:"size"`
 			Hash    string `json:"hash"`
 			Instant bool   `json:"instant"`
-		}{"sent", nameJSON(t.path.String()), content.Size, fmt.Sprintf("%x", content.Hash), content.Instant})
+		}{"sent", nameJSON(t.path.String()), content.Size, content.Hash.String(), content.Instant})
 	}
 	how := ""
 	if content.Instant {

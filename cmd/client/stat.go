@@ -43,7 +43,7 @@ func (p *program) statCommand() *cobra.Command {
 		row("kind", "%s", kindName(e.Kind))
 		if e.Kind != client.KindFolder {
 			row("size", "%s bytes (%s)", thousands(e.Size), size(e.Size))
-			row("blake3", "%x", e.Hash)
+			row("blake3", "%s", e.Hash)
 		}
 		row("mode", "%s (%04o)", modeText(e), e.Mode)
 		row("changed", "%s", time.Unix(0, e.Mtime).Format("2006-01-02 15:04:05.999999999 -0700"))

@@ -198,6 +198,9 @@ func (p *puller) carryOut(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	p.fail = cancel
+	if p.Stop != nil {
+		go p.watchStop(ctx, cancel)
+	}
 	p.touched = make(map[*Node]bool)
 	p.lost = make(map[*Node]bool)
 	p.temps.init()

@@ -151,6 +151,9 @@ func (p *pusher) carryOut(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	p.fail = cancel
+	if p.Stop != nil {
+		go p.watchStop(ctx, cancel)
+	}
 	p.folders.init()
 	p.claims.m = make(map[client.Hash]*batch, len(p.plan.Files))
 	p.changes.p = p

@@ -237,7 +237,7 @@ func TestPushFileThatChanges(t *testing.T) {
 		}
 	})
 	for range 10 {
-		totals, err := push(t, f, dir, nil)
+		totals, err := Push(t.Context(), PushOptions{Common: Common{Server: f, Dir: dir, Path: []string{"p"}}})
 		if err != nil && client.ExitCode(err) != client.ExitSomeFailed {
 			t.Fatalf("%v: %+v", err, totals.Problems)
 		}

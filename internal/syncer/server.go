@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"sluice/internal/client"
 	"sluice/internal/proto"
@@ -48,6 +49,26 @@ func (c *Common) stopped() bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// grace is how long what is under way may still take after Stop. What was sent by then is not lost: the server keeps
+// contents without a name for a day, so that the next run finds them there.
+const grace = 3 * time.Second
+
+// watchStop ends the work when Stop was closed and the grace is over. It returns when ctx ends.
+func (c *Common) watchStop(ctx context.Context, end context.CancelCauseFunc) {
+	select {
+	case <-c.Stop:
+	case <-ctx.Done():
+		return
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		end(ErrInterrupted)
+	case <-ctx.Done():
 	}
 }
 
