@@ -159,7 +159,7 @@ func (d *drawing) bar() {
 	default:
 		text = fmt.Sprintf("%s/%s files  %s/%s  %s/s", thousands(files), thousands(found), size(bytes), size(of), size(int64(d.rate())))
 		if left, ok := d.left(); ok {
-			text += "  " + duration(left.Round(time.Second)) + " left"
+			text += "  " + duration(max(left.Round(time.Second), time.Second)) + " left"
 		}
 	}
 	const least = 10 // cells below which a bar shows nothing

@@ -273,8 +273,8 @@ func TestWords(t *testing.T) {
 			t.Errorf("thousands(%d) = %q", n, got)
 		}
 	}
-	line := closingLine("sent", &syncer.Totals{Sent: 1, SentBytes: 2048, Instant: 1200, Unchanged: 3, Took: 2 * time.Second}, false)
-	if want := "1 file sent (2.00 KiB), 1,200 instant (0 B), 3 unchanged (0 B); 2.0 s, 1.00 KiB/s"; line != want {
+	line := closingLine("sent", &syncer.Totals{Sent: 1, SentBytes: 2048, Instant: 1200, Unchanged: 3, Took: 2500 * time.Millisecond}, false)
+	if want := "1 file sent (2.00 KiB), 1,200 instant (0 B), 3 unchanged (0 B); 2.5 s, 819 B/s"; line != want {
 		t.Errorf("got %q", line)
 	}
 	if line := closingLine("sent", &syncer.Totals{Took: time.Millisecond}, false); line != "nothing to do; 1 ms" {

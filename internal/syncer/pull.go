@@ -84,13 +84,14 @@ func (p *puller) run(ctx context.Context) error {
 		}
 	}
 	p.plan = Compare(p.root, local, Rules{Delete: p.Delete, KeepRoot: len(p.Path) == 0})
-	if err := guard(p.plan, p.root, p.MaxDelete, p.Sure); err != nil {
-		return err
+	stop := guard(p.plan, p.root, p.MaxDelete, p.Sure)
+	if stop != nil && !p.DryRun {
+		return stop
 	}
 	p.planned(p.plan, problems)
 	if p.DryRun {
 		p.dryRun(p.plan)
-		return nil
+		return stop
 	}
 	if p.stopped() {
 		return ErrInterrupted

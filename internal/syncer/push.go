@@ -78,13 +78,14 @@ func (p *pusher) run(ctx context.Context) error {
 		TrustTimes: !p.Checksum,
 		KeepRoot:   len(p.Path) == 0,
 	})
-	if err := guard(p.plan, &p.local.root, p.MaxDelete, p.Sure); err != nil {
-		return err
+	stop := guard(p.plan, &p.local.root, p.MaxDelete, p.Sure)
+	if stop != nil && !p.DryRun {
+		return stop
 	}
 	p.planned(p.plan, p.local.problems)
 	if p.DryRun {
 		p.dryRun(p.plan)
-		return nil
+		return stop
 	}
 	if p.stopped() {
 		return ErrInterrupted

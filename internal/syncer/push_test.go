@@ -177,6 +177,14 @@ func TestPushDelete(t *testing.T) {
 	if f.at("p", "a") == nil {
 		t.Error("a was deleted")
 	}
+	listed := 0
+	_, err = push(t, f, dir, func(o *PushOptions) {
+		o.Delete, o.DryRun = true, true
+		o.Events = func(Event) { listed++ }
+	})
+	if client.ExitCode(err) != client.ExitSafety || listed != 3 { // a, d and the root's time
+		t.Errorf("a dry run lists all and says that it would stop: %d events, %v", listed, err)
+	}
 	mustPush(t, f, dir, func(o *PushOptions) { o.Delete, o.Sure = true, true })
 	if f.at("p", "a") != nil {
 		t.Error("a is still there")
