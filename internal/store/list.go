@@ -113,8 +113,11 @@ func (k *walk) resume(top, after int64) error {
 		if n != nil {
 			p = place{n.Parent, n.Name}
 			inside = inside || at == after && n.Kind == db.Folder
-		} else if p.folder, p.name, _, err = k.tx.LastPlace(at); err != nil {
-			return err
+		} else {
+			places, inside = places[:0], false // what lies below it is gone too
+			if p.folder, p.name, _, err = k.tx.LastPlace(at); err != nil {
+				return err
+			}
 		}
 		if p.folder == 0 { // it never was below top, or does not lie there any more
 			return fmt.Errorf("the page before ended with node %d, which is not below: %w", after, ErrConflict)

@@ -50,7 +50,7 @@ func checkName(name string) error {
 }
 
 // maxDepth bounds how far a commit climbs from a folder to the root: it does so while all other writers wait. A path of
-// 4,096 bytes, the most Linux takes, has half as many names.
+// 4,096 bytes, the most Linux takes, has half as many names. From there a commit can go deeper only by its own folders.
 const maxDepth = 4096
 
 // reach knows which folders of a namespace stand in its tree. What lies below a deleted folder keeps its rows but is
