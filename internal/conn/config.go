@@ -65,9 +65,10 @@ const (
 	firstBytes = 16 << 10
 	// copyBytes is the size of the buffers that take the place of pipes when the budget is used up.
 	copyBytes = 128 << 10
-	// writeBack is how much of a piece lands before its write-back is started. A job costs about 35 us; at 2 MiB that is
-	// 2 % of what the bytes cost.
-	writeBack = 2 << 20
+	// writeBack is how much of a piece lands before its write-back is started. Measured, 512 MiB up over one connection and
+	// durable, against a bare loop that only syncs after every 8 MiB: 1.30 of its rate with 1 MiB, 1.19 with 2, 0.87 with 4,
+	// 0.89 with none; the job for each costs about 35 us, 4 % of what its bytes do.
+	writeBack = 1 << 20
 	// aheadBytes is how far a source is looked at, and read if it must be, before it is spliced on the loop.
 	aheadBytes = 4 << 20
 	// maxLate bounds the replies of behind requests that a peer does not read.
