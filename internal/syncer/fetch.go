@@ -110,6 +110,7 @@ type fetcher struct {
 	path   []byte
 	folder int   // open folder
 	of     *Node // whose it is; nil: none is open
+	dev    uint64
 }
 
 // batch fetches a batch; the server may answer it in several parts.
@@ -162,9 +163,8 @@ func (f *fetcher) write(c *content, got *client.Got) error {
 		if !f.enter(s) {
 			continue
 		}
-		w := written{Step: s, temp: f.p.temps.name(), synced: f.pub.each}
-		dev, err := writeTemp(f.folder, w.temp, s.Src, got.Data, f.pub.each)
-		if err != nil {
+		w := written{Step: s, temp: f.p.temps.name(), dev: f.dev, synced: f.pub.each}
+		if err := writeTemp(f.folder, w.temp, s.Src, got.Data, f.pub.each); err != nil {
 			if full := fullDisk(err); full != nil {
 				return full
 			}
@@ -172,7 +172,6 @@ func (f *fetcher) write(c *content, got *client.Got) error {
 			f.p.problemAt(s.Src, "keep", err)
 			continue
 		}
-		w.dev = dev
 		f.done = append(f.done, w)
 		if i == 0 {
 			f.p.progress.DoneBytes.Add(c.size)
@@ -190,6 +189,11 @@ func (f *fetcher) enter(s Step) bool {
 	}
 	f.leave()
 	fd, err := f.p.openFolder(s.Src.Parent, &f.path)
+	if err == nil {
+		if f.dev, err = deviceOf(fd); err != nil {
+			unix.Close(fd)
+		}
+	}
 	if err != nil {
 		f.p.missed(s.Src)
 		f.p.problemAt(s.Src, "open its folder", err)
@@ -291,7 +295,10 @@ func (p *puller) fetchOneLarge(ctx context.Context, pub *publisher, s Step) (err
 	if err != nil {
 		return err
 	}
-	if w.dev, err = finishTemp(fd, folder, w.temp, s.Src, true); err != nil {
+	if err = finishTemp(fd, s.Src, true); err != nil {
+		return localError{err}
+	}
+	if w.dev, err = deviceOf(folder); err != nil {
 		return localError{err}
 	}
 	pub.take([]written{w})

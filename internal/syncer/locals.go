@@ -168,13 +168,14 @@ func setFacts(at *beneath, rel string, n *Node, more int) error {
 		return err
 	}
 	defer unix.Close(fd)
-	self := fmt.Sprintf("/proc/self/fd/%d", fd)
-	if byPath {
-		err = unix.Chmod(self, n.Mode)
-	} else {
-		err = unix.Fchmod(fd, n.Mode)
+	if !byPath {
+		if err := unix.Fchmod(fd, n.Mode); err != nil {
+			return fmt.Errorf("set the mode: %w", err)
+		}
+		return setTimeOf(fd, n.Mtime)
 	}
-	if err != nil {
+	self := fmt.Sprintf("/proc/self/fd/%d", fd)
+	if err := unix.Chmod(self, n.Mode); err != nil {
 		return fmt.Errorf("set the mode: %w", err)
 	}
 	ts := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, timespec(n.Mtime)}

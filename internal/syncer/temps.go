@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -28,7 +29,8 @@ func (t *temps) init() {
 
 func (t *temps) name() string { return t.prefix + strconv.FormatInt(t.next.Add(1), 36) }
 
-// errFull is a local disk or quota that has no more room: nothing further can be kept.
+// fullDisk is the error of a local disk or quota that has no more room, nil for any other: then nothing further can be
+// kept.
 func fullDisk(err error) error {
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
 		return coded(client.ExitSpace, "this disk is full: make room, then run the same command again (%v)", err)
@@ -45,13 +47,13 @@ type written struct {
 }
 
 // writeTemp writes a temporary file or link into the folder. On an error nothing of it is left.
-func writeTemp(folder int, name string, n *Node, data []byte, sync bool) (dev uint64, err error) {
+func writeTemp(folder int, name string, n *Node, data []byte, sync bool) (err error) {
 	if n.Kind == proto.KindLink {
-		return 0, linkTemp(folder, name, n, data)
+		return linkTemp(folder, name, n, data)
 	}
 	fd, err := createTemp(folder, name)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() {
 		unix.Close(fd)
@@ -62,11 +64,11 @@ func writeTemp(folder int, name string, n *Node, data []byte, sync bool) (dev ui
 	for b := data; len(b) > 0; {
 		w, err := retry(func() (int, error) { return unix.Write(fd, b) })
 		if err != nil {
-			return 0, fmt.Errorf("write: %w", err)
+			return fmt.Errorf("write: %w", err)
 		}
 		b = b[w:]
 	}
-	return finishTemp(fd, folder, name, n, sync)
+	return finishTemp(fd, n, sync)
 }
 
 func createTemp(folder int, name string) (int, error) {
@@ -80,25 +82,21 @@ func createTemp(folder int, name string) (int, error) {
 }
 
 // finishTemp gives a temporary file the mode and time of n.
-func finishTemp(fd, folder int, name string, n *Node, sync bool) (dev uint64, err error) {
+func finishTemp(fd int, n *Node, sync bool) error {
 	if n.Mode != 0o600 {
 		if err := unix.Fchmod(fd, n.Mode); err != nil {
-			return 0, fmt.Errorf("set the mode: %w", err)
+			return fmt.Errorf("set the mode: %w", err)
 		}
 	}
-	if err := setTime(folder, name, n.Mtime); err != nil {
-		return 0, err
+	if err := setTimeOf(fd, n.Mtime); err != nil {
+		return err
 	}
 	if sync {
 		if _, err := retry(func() (int, error) { return 0, unix.Fdatasync(fd) }); err != nil {
-			return 0, fmt.Errorf("sync: %w", err)
+			return fmt.Errorf("sync: %w", err)
 		}
 	}
-	var st unix.Stat_t
-	if err := fstat(fd, &st); err != nil {
-		return 0, err
-	}
-	return st.Dev, nil
+	return nil
 }
 
 func linkTemp(folder int, name string, n *Node, target []byte) error {
@@ -127,6 +125,25 @@ func setTime(folder int, name string, mtime int64) error {
 		return fmt.Errorf("set the time: %w", err)
 	}
 	return nil
+}
+
+// setTimeOf sets the time of an open file or folder. (x/sys has utimensat by path only.)
+func setTimeOf(fd int, mtime int64) error {
+	ts := [2]unix.Timespec{{Nsec: unix.UTIME_OMIT}, timespec(mtime)}
+	_, _, e := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+	if e != 0 {
+		return fmt.Errorf("set the time: %w", e)
+	}
+	return nil
+}
+
+// deviceOf tells which file system an open folder, and what is created in it, lies on.
+func deviceOf(fd int) (uint64, error) {
+	var st unix.Stat_t
+	if err := fstat(fd, &st); err != nil {
+		return 0, err
+	}
+	return st.Dev, nil
 }
 
 // timespec splits ns since 1970; times before it have a negative second and a positive rest.
