@@ -1,0 +1,70 @@
+package torture
+
+import (
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestKill is D1: workers, the parent and all processes are killed under load, again and again. Everything that was
+// acknowledged is there afterwards, as it was acknowledged; the data folder agrees with itself; no kill keeps the server from
+// coming back.
+func TestKill(t *testing.T) {
+	r := begin(t)
+	s := r.newServer(r.path("data"), 4)
+	s.start()
+	f := s.newFleet(8, everyday)
+	random := r.random(1 << 32)
+	kills := r.pick(200, 2000)
+	counts := make(map[string]int)
+	slowest := time.Duration(0)
+	f.begin()
+	for n := 1; n <= kills && f.faults.Load() == 0; n++ {
+		time.Sleep(20*time.Millisecond + time.Duration(random.Int64N(int64(r.pick(40, 130))))*time.Millisecond)
+		switch kind := random.IntN(100); {
+		case kind < 92:
+			if pid := s.aWorker(random.IntN); pid != 0 {
+				unix.Kill(pid, unix.SIGKILL)
+				counts["worker"]++
+			}
+		case kind < 96: // its workers must leave by themselves
+			s.killParent()
+			slowest = max(slowest, s.start())
+			counts["parent"]++
+		default:
+			s.killAll()
+			slowest = max(slowest, s.start())
+			counts["all"]++
+		}
+		if n%r.pick(100, 200) == 0 {
+			f.rest()
+			f.verify(n == kills)
+			s.killAll()
+			s.startUp()
+			c := s.checkAll("after kill " + time.Now().Format(time.TimeOnly))
+			r.Logf("%d kills %v: %v; %v; the slowest start took %v", n, counts, f, c, slowest.Round(time.Millisecond))
+			s.start()
+			if n < kills {
+				f.begin()
+			}
+		}
+	}
+	f.rest()
+	s.stop()
+	s.checkAll("after a drain")
+	if r.long && f.acks.Load() < 200_000 {
+		r.Errorf("%d names were acknowledged, the round wants 200,000", f.acks.Load())
+	}
+}
+
+// aWorker draws one of the parent's workers, old or new; 0: there is none at the moment.
+func (s *server) aWorker(draw func(int) int) int {
+	all := slices.DeleteFunc(s.processes(), func(pid int) bool { return pid == s.parent() || pid == os.Getpid() })
+	if len(all) == 0 {
+		return 0
+	}
+	return all[draw(len(all))]
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package torture
+
+// raceEnabled builds the programs with the race detector too.
+const raceEnabled = false

@@ -1,0 +1,100 @@
+package torture
+
+import (
+	crypto "crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// round is one run of one test: its seed, whether it is the long one, and where its files lie.
+type round struct {
+	*testing.T
+	seed uint64
+	long bool
+	dir  string // of this round, outside of every disk that is tortured
+}
+
+const (
+	seedVariable = "SLUICE_TORTURE_SEED"
+	longVariable = "SLUICE_TORTURE"
+)
+
+// begin begins a round. The seed decides what is drawn by random; how processes are scheduled it cannot decide, so a
+// repeated round is alike and not the same.
+func begin(t *testing.T) *round {
+	t.Helper()
+	r := &round{T: t, long: os.Getenv(longVariable) != ""}
+	if text := os.Getenv(seedVariable); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("%s: %v", seedVariable, err)
+		}
+		r.seed = seed
+	} else {
+		var b [4]byte // short enough to be typed
+		crypto.Read(b[:])
+		r.seed = uint64(binary.NativeEndian.Uint32(b[:]))
+	}
+	name := strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())
+	r.dir = filepath.Join(folder, name)
+	r.must(os.MkdirAll(r.dir, 0o755))
+	t.Logf("seed %d", r.seed)
+	t.Cleanup(func() {
+		if !t.Failed() {
+			os.RemoveAll(r.dir)
+			return
+		}
+		long := ""
+		if r.long {
+			long = longVariable + "=1 "
+		}
+		t.Logf("repeat with: %s%s=%d go test -tags '%s' -count=1 -v -run '^%s$' ./internal/torture/",
+			long, seedVariable, r.seed, tags, strings.ReplaceAll(t.Name(), "/", "$/^"))
+	})
+	return r
+}
+
+// random gives a source of its own to each part of a round, so that one part's draws do not move another's.
+func (r *round) random(part uint64) *rand.Rand { return rand.New(rand.NewPCG(r.seed, part)) }
+
+// pick is the size of a short or of a long round.
+func (r *round) pick(short, long int) int {
+	if r.long {
+		return long
+	}
+	return short
+}
+
+func (r *round) must(err error) {
+	r.Helper()
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+// path is a file of this round, outside of the victim.
+func (r *round) path(format string, args ...any) string {
+	return filepath.Join(r.dir, fmt.Sprintf(format, args...))
+}
+
+// problems tells what a check found, and stops the round: what comes later would only repeat it.
+func (r *round) problems(when string, all []string) {
+	r.Helper()
+	if len(all) == 0 {
+		return
+	}
+	for i, p := range all {
+		if i == 20 {
+			r.Errorf("%s: and %d more", when, len(all)-i)
+			break
+		}
+		r.Errorf("%s: %s", when, p)
+	}
+	r.FailNow()
+}
