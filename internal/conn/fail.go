@@ -65,7 +65,7 @@ func (c *Conn) failed(err error) state {
 		return closed
 	}
 	if f.violation {
-		c.violated(c.state.String(), f)
+		c.violated(kindOf(c.state, f), f)
 	} else if !f.quiet {
 		c.logFailure(f)
 	}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/proto"
+	"sluice/internal/stats"
 )
 
 // log is an entry that names the connection. It costs allocations: only failures and debug lines use it.
@@ -65,9 +66,10 @@ func (c *Conn) logFailure(err error) {
 }
 
 // violated counts a peer that broke the rules of the wire and says where from.
-func (c *Conn) violated(kind string, f *refusal) {
+func (c *Conn) violated(kind stats.Kind, f *refusal) {
 	c.set.cfg.Slot.Violations.Add(1)
-	e := c.logOf(c.front).WithField("kind", kind)
+	c.set.cfg.Slot.ByKind[kind].Add(1)
+	e := c.logOf(c.front).WithField("kind", stats.Kinds[kind])
 	if f != nil {
 		e = e.WithError(f).WithField("code", f.answer.Code.String())
 	}

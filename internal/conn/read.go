@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/proto"
+	"sluice/internal/stats"
 )
 
 // stepDecide looks at the first byte without taking it. What is not ours will go to secure (0x16) and web (A-Z) when
@@ -31,16 +32,16 @@ func (c *Conn) stepDecide() (state, error) {
 }
 
 // spoken names what a first byte belongs to.
-func spoken(b byte) string {
+func spoken(b byte) stats.Kind {
 	switch {
 	case b == 0x16:
-		return "tls"
+		return stats.TLS
 	case b >= 'A' && b <= 'Z':
-		return "http"
+		return stats.HTTP
 	case b == 0x0D:
-		return "proxy"
+		return stats.Proxy
 	}
-	return "junk"
+	return stats.Junk
 }
 
 // stepPrelude reads exactly the fixed part of a request and checks it against its type, before any JSON is looked at.

@@ -102,12 +102,7 @@ func (c *Conn) replied() state {
 
 // answered counts and logs a request, and forgets it.
 func (c *Conn) answered(r *request) {
-	slot := c.set.cfg.Slot
-	slot.Requests.Add(1)
-	slot.BytesIn.Add(uint64(r.in))
-	if r.reply.Err != nil {
-		slot.Errors.Add(1)
-	}
+	r.count(c.set.cfg.Slot)
 	if c.set.debug || r.reply.Cause != nil {
 		c.set.sent(c, r)
 	}

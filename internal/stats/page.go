@@ -15,9 +15,9 @@ const Slots = 64
 
 const (
 	magic      = 0x45474150_45434c53 // "SLCEPAGE" as bytes, little end first
-	version    = 1
+	version    = 2
 	headerSize = 4096
-	slotSize   = 512
+	slotSize   = 2048
 	pageSize   = headerSize + Slots*slotSize
 )
 
@@ -35,6 +35,8 @@ type header struct {
 	changes atomic.Uint64
 	_       [64 - 8]byte
 	parent  Parent
+	_       [512 - unsafe.Sizeof(Parent{})]byte
+	disk    Disk
 }
 
 // layout is the whole file.
@@ -140,6 +142,9 @@ func (p *Page) Changes() *atomic.Uint64 { return &p.layout.header.changes }
 
 // Parent returns the parent's own counters.
 func (p *Page) Parent() *Parent { return &p.layout.header.parent }
+
+// Disk returns what is known of the data folder's disk.
+func (p *Page) Disk() *Disk { return &p.layout.header.disk }
 
 // Slot returns the slot of worker i, 0 <= i < Slots.
 func (p *Page) Slot(i int) *Slot { return &p.layout.slots[i].slot }

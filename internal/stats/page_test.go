@@ -19,6 +19,7 @@ func TestLayout(t *testing.T) {
 	}{
 		{"changes", unsafe.Offsetof(l.header.changes), 64},
 		{"parent", unsafe.Offsetof(l.header.parent), 128},
+		{"disk", unsafe.Offsetof(l.header.disk), 640},
 		{"slots", unsafe.Offsetof(l.slots), headerSize},
 		{"one slot", unsafe.Sizeof(l.slots[0]), slotSize},
 		{"all", unsafe.Sizeof(l), pageSize},
@@ -117,7 +118,7 @@ func TestBeginResetsGaugesOnly(t *testing.T) {
 	defer p.Close()
 	s := p.Slot(1)
 	for _, gauge := range []func(int64){s.Connections.Store, s.Parked.Store, s.Jobs.Store, s.PipesOpen.Store,
-		s.PipesSmall.Store, s.PipeBytes.Store, s.Pid.Store} {
+		s.PipesSmall.Store, s.PipeBytes.Store, s.ReadOnly.Store, s.Pid.Store} {
 		gauge(9)
 	}
 	s.Requests.Store(9)

@@ -64,13 +64,29 @@ type Slot struct {
 	Turns       atomic.Uint64 // turns of the loop
 	Violations  atomic.Uint64 // peers that sent junk or passed a limit
 	Panics      atomic.Uint64 // recovered: each closed one connection
-	Commits     atomic.Uint64
+	Commits     atomic.Uint64 // transactions that are durable
+	Writes      atomic.Uint64 // requests' writes that shared them
+
+	ReadOnly    atomic.Int64  // 1: its store has stopped writing
+	CPU         atomic.Uint64 // of its processes, in ns
+	Resident    atomic.Int64  // bytes of its memory in RAM
+	Descriptors atomic.Int64  // open now
+
+	WebConnections atomic.Int64  // of the metrics listener, open now
+	WebRefused     atomic.Uint64 // of these, closed at once: too many
+
+	ByKind   [kinds]atomic.Uint64   // Violations by Kind
+	ByReason [reasons]atomic.Uint64 // Errors by Reason
+	Latency  [classes]Histogram     // of requests that did not wait for news, by Class
 }
 
 // Begin is called by a worker when it starts: it resets what described its
 // predecessor, and names its own life.
 func (s *Slot) Begin(life int64) {
-	for _, gauge := range []*atomic.Int64{&s.Connections, &s.Parked, &s.Jobs, &s.PipesOpen, &s.PipesSmall, &s.PipeBytes} {
+	for _, gauge := range []*atomic.Int64{
+		&s.Connections, &s.Parked, &s.Jobs, &s.PipesOpen, &s.PipesSmall, &s.PipeBytes,
+		&s.ReadOnly, &s.Resident, &s.Descriptors, &s.WebConnections,
+	} {
 		gauge.Store(0)
 	}
 	s.Life.Store(life)
@@ -85,4 +101,14 @@ type Parent struct {
 	BackoffMs   atomic.Int64  // the longest wait before a start now, over all slots
 	Connections atomic.Int64  // handed over and not reported gone
 	Unknown     atomic.Int64  // of these, not logged in
+	Started     atomic.Int64  // when the server was started, in ns since 1970
+}
+
+// Disk is the data folder's file system, as the worker that looked last saw it.
+type Disk struct {
+	Free  atomic.Int64 // bytes this server may still take
+	Size  atomic.Int64 // bytes in all
+	Files atomic.Int64 // files that can still be made
+	Log   atomic.Int64 // bytes of the database's write-ahead log
+	Least atomic.Int64 // bytes of Free below which the server says it is not ready
 }

@@ -27,6 +27,8 @@ type Snapshot struct {
 	Violations  uint64 `json:"violations"`
 	Panics      uint64 `json:"panics"`
 	Commits     uint64 `json:"commits"`
+	Writes      uint64 `json:"writes"`
+	ReadOnly    bool   `json:"read_only"`
 }
 
 // Snapshot reads the slot.
@@ -56,5 +58,7 @@ func (s *Slot) Snapshot() Snapshot {
 		Violations:  s.Violations.Load(),
 		Panics:      s.Panics.Load(),
 		Commits:     s.Commits.Load(),
+		Writes:      s.Writes.Load(),
+		ReadOnly:    s.ReadOnly.Load() != 0,
 	}
 }
