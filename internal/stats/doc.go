@@ -8,8 +8,8 @@
 //	            +--------------+  4096
 //	            | slot 0       |        one worker each, written by that worker
 //	            | ...          |        and, for pid, state and restarts, by the parent
-//	            | slot 63      |
-//	            +--------------+  4096 + 64*2048
+//	            | slot 127     |
+//	            +--------------+  4096 + 128*2048
 //
 // Every value is one 64-bit atomic: nothing here is locked, and no two values
 // belong together. A slot outlives its worker, so that counters go on when a

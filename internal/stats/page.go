@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Slots is how many workers a server can have.
-const Slots = 64
+// Slots is how many worker processes can be counted at once: two for each of the 64 workers a server can have, because
+// one that has been replaced goes on until its last request is done.
+const Slots = 128
 
 const (
 	magic      = 0x45474150_45434c53 // "SLCEPAGE" as bytes, little end first
