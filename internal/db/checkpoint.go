@@ -42,10 +42,6 @@ func (d *DB) Checkpoint(truncate bool) (walBytes int64, err error) {
 	return info.Size(), nil
 }
 
-// truncateWait is how long writers stand still at most while readers of an old snapshot finish; then the log stays as
-// it is until the next time.
-const truncateWait = "PRAGMA busy_timeout = 200"
-
 // truncate finishes the checkpoint while no writer is at work and cuts the log.
 func (d *DB) truncate() (err error) {
 	g, err := openGate(d.options.Gate)
@@ -54,9 +50,6 @@ func (d *DB) truncate() (err error) {
 	}
 	defer g.close() // leaves it
 	if err := g.enter(); err != nil {
-		return err
-	}
-	if err := d.keeper.script(truncateWait); err != nil {
 		return err
 	}
 	// A busy answer is a row of the result, not an error.

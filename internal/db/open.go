@@ -160,13 +160,14 @@ func pragmas(r role, options Options) []pragma {
 			pragma{"cache_size = -4096", "4 MiB: the inner pages of all indexes of a million names; leaves come from the page cache"})
 	case writer:
 		list = append(list,
-			pragma{"synchronous = FULL", "COMMIT returns when the log is on disk: what is answered with success is kept"},
+			pragma{"synchronous = " + commitSync(), "COMMIT returns when the log is on disk: what is answered with success is kept"},
 			pragma{"cache_size = -16384", "16 MiB: a group's dirty pages stay in memory until its COMMIT"},
 			pragma{"journal_size_limit = 67108864", "a log that a long read made large is cut back to 64 MiB"})
 	case checkpointer:
 		list = append(list,
 			pragma{"synchronous = FULL", "the log is synced before, the database after the pages are moved"},
-			pragma{"cache_size = -256", "a checkpoint copies from the log, it needs no cache"})
+			pragma{"cache_size = -256", "a checkpoint copies from the log, it needs no cache"},
+			pragma{"busy_timeout = 200", "so long writers stand still at most while readers of an old snapshot finish; else the log is cut the next time"})
 	}
 	return list
 }
