@@ -59,6 +59,7 @@ func Run(ctx context.Context, config Config) error {
 	for _, l := range metrics {
 		s.metrics = append(s.metrics, l.String())
 	}
+	page.Parent().Started.Store(s.started.UnixNano())
 	s.state.Store(uint64(stats.Starting))
 	defer s.release()
 	if open {

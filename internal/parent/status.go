@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/internal/control"
+	"sluice/internal/metrics"
 )
 
 // answer answers the control socket, from goroutines of its own: it reads the page and
@@ -14,8 +15,14 @@ func (s *server) answer(r control.Request) control.Response {
 	switch r.Command {
 	case control.CommandStatus:
 		return control.Response{Status: s.status()}
+	case control.CommandMetrics:
+		text, err := metrics.Text(s.page, s.config.Version)
+		if err != nil {
+			return control.Response{Error: err.Error()}
+		}
+		return control.Response{Metrics: text}
 	}
-	return control.Response{Error: fmt.Sprintf("unknown command %q: this server knows %q", r.Command, control.CommandStatus)}
+	return control.Response{Error: fmt.Sprintf("unknown command %q: this server knows %q and %q", r.Command, control.CommandStatus, control.CommandMetrics)}
 }
 
 func (s *server) status() *control.Status {

@@ -13,13 +13,14 @@ import (
 var allowed = map[string]string{
 	"cmd/fileserver": "parent worker store control",
 	"cmd/client":     "syncer client bench",
-	"parent":         "handoff stats control",
+	"parent":         "handoff stats control metrics",
 	"bench":          "client splice poll hash",
 	"bench/cmd":      "bench",
 	"control":        "stats",
 	"worker":         "conn handler web secure store poll splice handoff stats",
 	"conn":           "handler proto poll splice stats",
-	"web":            "store stats",
+	"web":            "store stats metrics",
+	"metrics":        "stats",
 	"syncer":         "client proto state hash",
 	"handler":        "store proto",
 	"client":         "proto splice hash delta state",
@@ -31,15 +32,20 @@ var allowed = map[string]string{
 
 // homes says which room alone may import an outside library.
 var homes = map[string]string{
-	"github.com/tidwall/gjson":        "proto",
-	"github.com/mattn/go-sqlite3":     "db",
-	"github.com/sirupsen/logrus":      "conn worker parent cmd/fileserver cmd/client",
-	"github.com/zeebo/blake3":         "hash",
-	"lukechampine.com/blake3":         "hash",
-	"lukechampine.com/blake3/guts":    "hash",
-	"golang.org/x/crypto/argon2":      "store",
-	"github.com/spf13/cobra":          "cmd/fileserver cmd/client",
-	"github.com/pelletier/go-toml/v2": "cmd/fileserver cmd/client",
+	"github.com/tidwall/gjson":     "proto",
+	"github.com/mattn/go-sqlite3":  "db",
+	"github.com/sirupsen/logrus":   "conn worker parent cmd/fileserver cmd/client",
+	"github.com/zeebo/blake3":      "hash",
+	"lukechampine.com/blake3":      "hash",
+	"lukechampine.com/blake3/guts": "hash",
+	"golang.org/x/crypto/argon2":   "store",
+	"github.com/spf13/cobra":       "cmd/fileserver cmd/client",
+
+	"github.com/prometheus/client_golang/prometheus":          "metrics",
+	"github.com/prometheus/client_golang/prometheus/promhttp": "web",
+	"github.com/prometheus/common/expfmt":                     "metrics",
+	"net/http":                                                "web",
+	"github.com/pelletier/go-toml/v2":                         "cmd/fileserver cmd/client",
 }
 
 func room(path string) string {
