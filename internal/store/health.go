@@ -1,0 +1,77 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/internal/db"
+)
+
+// Health is what the store says of itself and of the disk below it, for showing.
+type Health struct {
+	ReadOnly bool  // it has stopped writing
+	Writes   int64 // writes of this process that are durable
+	Free     int64 // bytes this user may still take
+	Size     int64 // bytes of the file system
+	Files    int64 // files that can still be made
+	Log      int64 // bytes of the database's log
+}
+
+// Health looks at the disk, which may take its time.
+func (s *Store) Health() (Health, error) {
+	h := Health{ReadOnly: s.stopped.Load(), Writes: s.db.Stats().Writes}
+	var st unix.Statfs_t
+	if err := again(func() error { return unix.Statfs(string(s.folder), &st) }); err != nil {
+		return h, fmt.Errorf("ask for free space: %w", err)
+	}
+	h.Free, h.Size, h.Files = int64(st.Bavail)*st.Bsize, int64(st.Blocks)*st.Bsize, int64(st.Ffree)
+	info, err := os.Stat(s.folder.database() + "-wal") // stat only: to open and close it would drop SQLite's locks
+	if err == nil {
+		h.Log = info.Size()
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return h, fmt.Errorf("look at the database's log: %w", err)
+	}
+	return h, nil
+}
+
+// errTried ends the transaction by which Ready tries the way of a write.
+var errTried = errors.New("tried")
+
+// Ready tells whether a request that writes would find what it needs, with at least so many bytes free: nil, or all that
+// is wrong. It goes the way of a write as far as it leaves no trace: through the queue and the gate into a transaction
+// that is undone. It may take as long as a write.
+func (s *Store) Ready(least int64) error {
+	var wrong []error
+	if s.stopped.Load() {
+		wrong = append(wrong, ErrReadOnly)
+	}
+	// A file system that was mounted anew for reading only says so here, also to root.
+	for _, dir := range []string{string(s.folder), s.folder.objects(), s.folder.segments()} {
+		if err := again(func() error { return unix.Access(dir, unix.W_OK) }); err != nil {
+			wrong = append(wrong, fmt.Errorf("write to %s: %w", dir, err))
+			break
+		}
+	}
+	h, err := s.Health()
+	switch {
+	case err != nil:
+		wrong = append(wrong, err)
+	case h.Free < least:
+		wrong = append(wrong, fmt.Errorf("%w: %d bytes free, at least %d wanted", ErrSpace, h.Free, least))
+	}
+	err = s.db.Read(func(tx *db.Tx) error {
+		_, err := tx.ServerID()
+		return err
+	})
+	if err != nil {
+		wrong = append(wrong, fmt.Errorf("read the database: %w", err))
+	}
+	err = s.db.Write(func(*db.Tx) error { return errTried })
+	if !errors.Is(err, errTried) {
+		wrong = append(wrong, fmt.Errorf("write to the database: %w", err))
+	}
+	return errors.Join(wrong...)
+}
