@@ -149,6 +149,13 @@ func TestQuotaWithinACommit(t *testing.T) {
 	if f := apply(t, s, w, putOf(w.Root, "6", 1)); !errors.Is(f[0].Err, ErrQuota) {
 		t.Error(f)
 	}
+	if err := s.write(func(tx *db.Tx) error { return tx.SetQuota(w.Account, 1250) }); err != nil {
+		t.Fatal(err)
+	}
+	f := apply(t, s, w, putOf(w.Root, "6", 1), putOf(w.Root, "7", 1), putOf(w.Root, "8", 1))
+	if f[0].Err != nil || f[1].Err != nil || !errors.Is(f[2].Err, ErrQuota) {
+		t.Error(f)
+	}
 	checkCharges(t, s, w)
 }
 
