@@ -72,7 +72,9 @@ var decoy = formatPassword(make([]byte, 16), make([]byte, argonKey))
 // LoginDelayed is ErrTries with the time to wait.
 type LoginDelayed struct{ Wait time.Duration }
 
-func (e *LoginDelayed) Error() string { return "too many failed log-ins: try again in " + e.Wait.Round(time.Second).String() }
+func (e *LoginDelayed) Error() string {
+	return "too many failed log-ins: try again in " + e.Wait.Round(time.Second).String()
+}
 func (e *LoginDelayed) Unwrap() error { return ErrTries }
 
 // Login gives a new device token for a password. A wrong name and a wrong password are the same ErrLogin and cost the
