@@ -179,7 +179,7 @@ func (c *Chunk) verify() error {
 		h.Write(b)
 		at += int64(len(b))
 	}
-	if h.Value() != c.value {
+	if differ(h.Value(), c.value) {
 		return ErrHash
 	}
 	return nil

@@ -110,7 +110,7 @@ func syncFolder(dir string) error {
 		return fmt.Errorf("open %s: %w", dir, err)
 	}
 	defer unix.Close(fd)
-	if err := again(func() error { return unix.Fsync(fd) }); err != nil {
+	if err := again(func() error { return syncNames(fd) }); err != nil {
 		return fmt.Errorf("sync %s: %w", dir, err)
 	}
 	return nil
