@@ -33,6 +33,7 @@ type actor struct {
 	stored, read, lost *atomic.Int64 // contents put and got, replies lost; of the whole fleet
 	fault              func(format string, args ...any)
 	mayRefuse          func(client.Code) bool
+	broken             func() bool // a fault was found: the rest would only repeat it
 }
 
 // shape is what an actor does: how many names it plays with, how large its contents are.
@@ -48,7 +49,7 @@ var everyday = shape{names: 120, batch: 24, contents: []int{200, 200, 700, 700, 
 
 // act goes on until ctx ends or stop is set, and then until what was asked is answered, if that can be.
 func (a *actor) act(ctx context.Context, stop *atomic.Bool) {
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !a.broken() {
 		if a.asked == nil && stop.Load() {
 			return
 		}

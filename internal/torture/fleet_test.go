@@ -32,7 +32,8 @@ func (s *server) newFleet(count int, shape shape) *fleet {
 	f := &fleet{oracle: s.newOracle(), s: s}
 	for i := range count {
 		a := &actor{oracle: f.oracle, id: i, patient: i%2 == 1, random: s.random(uint64(i)), shape: shape, names: make(map[string]ack),
-			stored: &f.stored, read: &f.read, lost: &f.lost, fault: f.fault, mayRefuse: f.mayRefuse}
+			stored: &f.stored, read: &f.read, lost: &f.lost, fault: f.fault, mayRefuse: f.mayRefuse,
+			broken: func() bool { return f.faults.Load() > 0 }}
 		o := client.Options{Connections: 1, Retries: -1, Timeout: 30 * time.Second}
 		if a.patient {
 			o.Retries = 0 // client's own number

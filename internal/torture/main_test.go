@@ -16,10 +16,12 @@ var folder string
 const tags = "osusergo netgo sqlite_fts5 sqlite_omit_load_extension"
 
 // roles are what this test binary is when it is started again by a test.
-var roles = map[string]func(){}
+var roles = map[string]func(){"tap": tapChild}
 
-// roleVariable names the role.
-const roleVariable = "SLUICE_TORTURE_ROLE"
+const (
+	roleVariable    = "SLUICE_TORTURE_ROLE"    // names the role
+	programVariable = "SLUICE_TORTURE_PROGRAM" // the server to torture, where it is not to be built
+)
 
 func TestMain(m *testing.M) {
 	if role := roles[os.Getenv(roleVariable)]; role != nil {
@@ -48,6 +50,9 @@ func run(m *testing.M) int {
 // program builds the server once for all tests that want it so.
 func program(t *testing.T, kind string) string {
 	t.Helper()
+	if path := os.Getenv(programVariable); path != "" {
+		return path
+	}
 	path, err := builds[kind]()
 	if err != nil {
 		t.Fatal(err)

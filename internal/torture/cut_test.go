@@ -1,0 +1,101 @@
+package torture
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestPowerCut is D2: the power of the disk is cut under load. What was acknowledged before, and even in the moment after,
+// is there when the power is back; what was visible to anybody is there; the server is back within two seconds.
+func TestPowerCut(t *testing.T) {
+	for _, test := range []struct{ kind, options, size string }{
+		{"ext4", "", "256M"},
+		{"ext4", "data=writeback", "256M"}, // names may come back before the bytes
+		{"xfs", "", "320M"},
+	} {
+		name := test.kind
+		if test.options != "" {
+			name += " " + test.options
+		}
+		t.Run(name, func(t *testing.T) {
+			r := begin(t)
+			r.needDisk(test.kind)
+			d := r.newDisk(test.kind, test.size, test.options)
+			cuts := r.pick(5, 1000)
+			if test.options != "" {
+				cuts = r.pick(2, 200)
+			}
+			total := powerCuts(r, d, cuts, nil)
+			r.Log(total)
+			if limit := 2 * time.Second; r.long && total.slowest > limit {
+				r.Errorf("the slowest start took %v, the limit is %v", total.slowest, limit)
+			}
+		})
+	}
+}
+
+// cutTotal is what a number of cuts came to.
+type cutTotal struct {
+	cuts, checks int
+	acks         int64
+	slowest      time.Duration
+}
+
+func (t cutTotal) String() string {
+	return fmt.Sprintf("%d cuts, %d names acknowledged, %d whole checks, the slowest start took %v", t.cuts, t.acks, t.checks, t.slowest.Round(time.Millisecond))
+}
+
+// cutsADisk bounds how long one disk is used: the check of everything grows with what is on it.
+const cutsADisk = 40
+
+// powerCuts cuts the power so many times; prepare may change the server before it first starts.
+func powerCuts(r *round, d *disk, cuts int, prepare func(s *server)) (total cutTotal) {
+	r.Helper()
+	random := r.random(1 << 33)
+	var s *server
+	var f *fleet
+	for n := range cuts {
+		if n%cutsADisk == 0 {
+			if s != nil {
+				total.acks += f.acks.Load()
+				s.stop()
+				s.checkAll("after a drain")
+				d.renew()
+			}
+			s = r.newServer(filepath.Join(d.mount, "data"), 2)
+			if prepare != nil {
+				prepare(s)
+			}
+			s.start()
+			f = s.newFleet(6, everyday)
+		}
+		f.begin()
+		time.Sleep(time.Duration(40+random.IntN(200)) * time.Millisecond)
+		f.wild.Store(true)
+		d.cut()
+		time.Sleep(time.Duration(random.IntN(10)) * time.Millisecond) // what is acknowledged now must hold too
+		s.killAll()
+		f.drop()
+		d.unplug()
+		d.plug()
+		total.slowest = max(total.slowest, s.start())
+		total.cuts++
+		f.wild.Store(false)
+		f.settle()
+		last := n == cuts-1 || (n+1)%cutsADisk == 0
+		f.verify(last)
+		if last || (n+1)%10 == 0 {
+			s.killAll()
+			s.startUp()
+			s.checkAll(fmt.Sprintf("after cut %d", n+1))
+			total.checks++
+			s.start()
+		}
+	}
+	total.acks += f.acks.Load()
+	s.stop()
+	s.checkAll("at the end")
+	return total
+}

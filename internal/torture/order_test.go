@@ -1,0 +1,153 @@
+package torture
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+	"testing"
+
+	"sluice/internal/client"
+	"sluice/internal/proto"
+)
+
+// TestOrder looks at the order of the server's system calls, request by request: what store/DESIGN.md says is done before the
+// commit is done before it, and the commit before the reply. It sees what no crash on ext4 or XFS can show, as these keep a
+// new name with the file's first sync; other file systems do not promise that.
+func TestOrder(t *testing.T) {
+	r := begin(t)
+	s := r.newServer(r.path("data"), 1)
+	tap := s.tap()
+	s.start()
+	remote := s.dialRemote(client.Options{Connections: 1, Retries: -1})
+	ctx := context.Background()
+	put := func(bodies ...[]byte) {
+		r.Helper()
+		objects := make([]client.Object, len(bodies))
+		for i, b := range bodies {
+			objects[i] = client.Object{Hash: client.Sum(b), Size: int64(len(b))}
+		}
+		failed, err := remote.PutObjects(ctx, objects, bodies)
+		r.must(err)
+		if len(failed) > 0 {
+			r.Fatalf("refused: %v", failed)
+		}
+	}
+	seed := r.seed
+	body := func(n int) []byte {
+		b := make([]byte, n)
+		seed++
+		fill(b, seed)
+		return b
+	}
+	committed := body(500)
+	var upload int64
+	large := body(client.ChunkSize + 100<<10)
+	w := s.dial()
+	defer w.Close()
+	ask := func(t proto.Type, h proto.Header, body []byte) {
+		r.Helper()
+		code, err := w.ask(t, h, body)
+		r.must(err)
+		if code != proto.OK {
+			r.Fatalf("%v: %v", t, code)
+		}
+	}
+	for _, step := range []struct {
+		name string
+		do   func()
+	}{
+		{"the first small content", func() { put(body(100)) }},
+		{"small contents in memory", func() { put(body(100), body(5000), nil, body(20_000)) }},
+		{"small contents in a segment", func() { put(body(60<<10), body(60<<10), body(10)) }},
+		{"a file of its own", func() { put(body(200 << 10)) }},
+		{"all kinds at once", func() { put(body(1000), body(300<<10), body(2000), body(1<<20), body(50<<10)) }},
+		{"a content to be named", func() { put(committed) }},
+		{"a commit", func() {
+			_, err := remote.Commit(ctx, &client.CommitRequest{Changes: []client.Change{{Op: client.OpPut, Kind: client.KindFile, Name: "f",
+				Parent: client.Place{Node: remote.Hello().Root}, Hash: client.Sum(committed), Size: int64(len(committed)), Mode: 0o644, Expect: 0}}})
+			r.must(err)
+		}},
+		{"upload-open", func() {
+			_, err := w.Write(w.frame(proto.TypeUploadOpen, (&proto.UploadOpen{Key: proto.Key{1}, Size: int64(len(large))}).Append(nil), nil))
+			r.must(err)
+			reply, err := w.read()
+			r.must(err)
+			opened, err := proto.ParseUploadOpenReply(reply.header)
+			r.must(err)
+			upload = opened.Upload
+		}},
+		{"chunk 1", func() { ask(proto.TypeUploadChunk, chunkOf(upload, 1, large), large[client.ChunkSize:]) }},
+		{"chunk 0", func() { ask(proto.TypeUploadChunk, chunkOf(upload, 0, large), large[:client.ChunkSize]) }},
+		{"upload-seal", func() {
+			ask(proto.TypeUploadSeal, &proto.UploadSeal{Key: proto.Key{2}, Upload: upload, Size: int64(len(large)), Hash: client.Sum(large)}, nil)
+		}},
+	} {
+		tap.recorded()
+		step.do()
+		events := tap.recorded()
+		if problems := outOfOrder(events); len(problems) > 0 {
+			r.Errorf("%s:\n  %s\n%s", step.name, strings.Join(problems, "\n  "), told(events))
+		} else if !strings.Contains(told(events), "sync sluice.db-wal") {
+			r.Errorf("%s: no commit was seen\n%s", step.name, told(events))
+		}
+	}
+	s.mustAnswer()
+}
+
+// outOfOrder finds what was not durable when something that relies on it was made durable or answered.
+func outOfOrder(events []event) (problems []string) {
+	const log = "sluice.db-wal"
+	written, names := make(map[string]bool), make(map[string]string) // not synced: files; folders, with a name in them
+	for _, e := range events {
+		kept := strings.HasPrefix(e.path, "objects") || strings.HasPrefix(e.path, "segments")
+		switch e.call {
+		case "openat", "mkdirat":
+			if kept && (e.created || e.call == "mkdirat") {
+				names[path.Dir(e.path)] = path.Base(e.path)
+			}
+		case "pwrite64", "splice":
+			if (kept || e.path == log) && (e.call == "pwrite64" || e.into) {
+				written[e.path] = true
+			}
+		case "fdatasync", "fsync":
+			delete(written, e.path)
+			delete(names, e.path)
+			if e.path != log {
+				continue
+			}
+			for file := range written {
+				problems = append(problems, "the commit is synced before the bytes of "+file)
+			}
+			for folder, name := range names {
+				problems = append(problems, fmt.Sprintf("the commit is synced before the name %s in %s", name, folder))
+			}
+		}
+	}
+	if written[log] {
+		problems = append(problems, "the reply comes before the commit is synced")
+	}
+	return problems
+}
+
+// told is a record in short, reads left out.
+func told(events []event) string {
+	var b strings.Builder
+	for _, e := range events {
+		if e.call != "pread64" {
+			fmt.Fprintf(&b, "    %s %s", e.call, e.path)
+			if e.length > 0 {
+				fmt.Fprintf(&b, " %d at %d", e.length, e.offset)
+			}
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+// chunkOf is the header of a chunk of a content that is in memory.
+func chunkOf(upload, index int64, whole []byte) *proto.UploadChunk {
+	b := whole[index*client.ChunkSize:]
+	b = b[:min(len(b), client.ChunkSize)]
+	return &proto.UploadChunk{Upload: upload, Index: index, Value: chunkValue(b, index)}
+}
