@@ -29,6 +29,7 @@ type Server struct {
 	path     string
 	slots    chan struct{}
 	running  sync.WaitGroup
+	left     bool // another process answers on the socket now
 }
 
 // Serve binds the socket at path, replacing one a dead server left: the caller
@@ -46,10 +47,54 @@ func Serve(path string, answer func(Request) Response) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bind control socket %s: %w", path, err)
 	}
+	return newServer(listener, path, answer), nil
+}
+
+func newServer(listener net.Listener, path string, answer func(Request) Response) *Server {
 	s := &Server{listener: listener, answer: answer, path: path, slots: make(chan struct{}, maxAtOnce)}
 	s.running.Add(1)
 	go s.accept()
-	return s, nil
+	return s
+}
+
+// Adopt answers on a socket another process has bound at path, and takes ownership of fd,
+// which is its listener. Questions that wait in it are answered too.
+func Adopt(fd int, path string, answer func(Request) Response) (*Server, error) {
+	file := os.NewFile(uintptr(fd), path)
+	if file == nil {
+		return nil, fmt.Errorf("adopt the control socket: no descriptor")
+	}
+	defer file.Close() // FileListener makes a copy
+	listener, err := net.FileListener(file)
+	if err != nil {
+		return nil, fmt.Errorf("adopt the control socket: %w", err)
+	}
+	return newServer(listener, path, answer), nil
+}
+
+// Duplicate is a copy of the listening descriptor, for who is to Adopt it. The caller owns it.
+func (s *Server) Duplicate() (int, error) {
+	raw, err := s.listener.(*net.UnixListener).SyscallConn()
+	if err != nil {
+		return -1, fmt.Errorf("copy the control socket: %w", err)
+	}
+	fd, failed := -1, error(nil)
+	err = raw.Control(func(own uintptr) { fd, failed = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
+	if err == nil {
+		err = failed
+	}
+	if err != nil {
+		return -1, fmt.Errorf("copy the control socket: %w", err)
+	}
+	return fd, nil
+}
+
+// Leave stops taking questions and leaves the socket to who has adopted it. Those that are
+// being answered still are; Close waits for them.
+func (s *Server) Leave() {
+	s.left = true
+	// A listener can only fail to close by being closed already.
+	_ = s.listener.Close()
 }
 
 // listen binds with mode 0600 from the first moment: the kernel takes the mode of
@@ -97,7 +142,7 @@ func (s *Server) accept() {
 // serve answers one connection and closes it.
 func (s *Server) serve(conn net.Conn) {
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(exchange)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(exchange)); err != nil {
 		return
 	}
 	var response Response
@@ -110,6 +155,9 @@ func (s *Server) serve(conn net.Conn) {
 	line, err := json.Marshal(response)
 	if err != nil {
 		line, _ = json.Marshal(Response{Error: "BUG: the answer has no JSON form: " + err.Error()})
+	}
+	if err := conn.SetWriteDeadline(time.Now().Add(exchange)); err != nil {
+		return
 	}
 	// The only reason for a failure is a client that has gone.
 	_, _ = conn.Write(append(line, '\n'))
@@ -129,6 +177,10 @@ func readRequest(r io.Reader) (Request, error) {
 
 // Close stops answering, ends what is open and removes the socket.
 func (s *Server) Close() error {
+	if s.left {
+		s.running.Wait()
+		return nil
+	}
 	err := s.listener.Close()
 	if gone := os.Remove(s.path); gone != nil && !errors.Is(gone, os.ErrNotExist) && err == nil {
 		err = gone

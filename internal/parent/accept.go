@@ -3,6 +3,7 @@ package parent
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,7 +13,7 @@ import (
 
 // accepting tells whether a new connection would find a worker.
 func (s *server) accepting() bool {
-	return s.waiting < 0 && s.freest() != nil
+	return s.heir == nil && s.waiting < 0 && s.freest() != nil
 }
 
 // acceptFrom takes what has arrived at l, as far as there is room for it.
@@ -93,7 +94,7 @@ func (s *server) offer(fd int, from netip.Addr, tag uint8) bool {
 		err := w.channel.Send(handoff.Message{Kind: handoff.Socket, Tag: tag, Connection: number}, fd)
 		if err == nil {
 			w.connections++
-			s.lastGiven = w.slot
+			s.lastGiven = slices.Index(s.workers, w)
 			unix.Close(fd)
 			return true
 		}

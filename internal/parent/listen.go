@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,33 +18,103 @@ import (
 type listener struct {
 	fd      int
 	addr    netip.AddrPort // as bound: port 0 has become a number
+	wanted  address        // what it was bound for
+	passed  bool           // it came from the service manager, which decides where it listens
 	armedAt time.Time      // not before: after an error that would only repeat
 	tag     uint8          // the hand-off's, for its connections
 }
 
-// bind binds all addresses, or none.
-func bind(ctx context.Context, config *Config) (all []*listener, open bool, err error) {
-	wanted, open, err := addresses(ctx, config.Listen, config.PlainAllowed)
-	if err != nil {
-		return nil, false, err
+// listeners is what a configuration listens on: all of them, and those of them that were
+// bound for it and not there before.
+type listeners struct {
+	all, made []*listener
+	open      bool // one can be reached from other machines
+}
+
+// bind makes all listeners config wants, or none. Of those in have, the ones that fit stay
+// as they are, also for the connections that wait in them; the rest is the caller's.
+func bind(ctx context.Context, config *Config, have []*listener) (*listeners, error) {
+	l := new(listeners)
+	err := l.bind(ctx, config, have)
+	if err == nil {
+		err = tryCongestion(config.Congestion)
 	}
+	if err != nil {
+		closeAll(l.made)
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *listeners) bind(ctx context.Context, config *Config, have []*listener) error {
+	for _, h := range have {
+		if h.passed {
+			l.all = append(l.all, h)
+		}
+	}
+	if len(l.all) > 0 {
+		open, err := openPassed(l.all, config.PlainAllowed)
+		if err != nil {
+			return err
+		}
+		l.open = open
+	} else {
+		wanted, open, err := addresses(ctx, config.Listen, config.PlainAllowed)
+		if err != nil {
+			return err
+		}
+		l.open = open
+		if err := l.add(wanted, tagMain, config.Congestion, have); err != nil {
+			return err
+		}
+	}
+	wanted, err := metricsAddresses(ctx, config)
+	if err != nil {
+		return err
+	}
+	return l.add(wanted, tagMetrics, "", have)
+}
+
+// add takes a listener for each wanted address out of have or binds it.
+func (l *listeners) add(wanted []address, tag uint8, congestion string, have []*listener) error {
 	var left error
+	some := len(wanted) == 0
 	for _, a := range wanted {
-		l, err := bindOne(a, config.Congestion)
+		at := slices.IndexFunc(have, func(h *listener) bool {
+			return h.wanted == a && h.tag == tag && !h.passed && !slices.Contains(l.all, h)
+		})
+		if at >= 0 {
+			l.all = append(l.all, have[at])
+			some = true
+			continue
+		}
+		one, err := bindOne(a, congestion)
 		switch {
 		case err == nil:
-			all = append(all, l)
+			one.tag = tag
+			l.all, l.made = append(l.all, one), append(l.made, one)
+			some = true
 		case a.fromName && (errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.EAFNOSUPPORT)):
 			left = err
 		default:
-			closeAll(all)
-			return nil, false, err
+			return err
 		}
 	}
-	if len(all) == 0 {
-		return nil, false, left
+	if !some {
+		return left
 	}
-	return all, open, nil
+	return nil
+}
+
+// texts are the addresses of those with a tag, as status shows them.
+func texts(all []*listener, tag uint8) []string {
+	var list []string
+	for _, l := range all {
+		if l.tag == tag {
+			list = append(list, l.String())
+		}
+	}
+	return list
 }
 
 // bindOne makes one listener. What is set on it is inherited by every connection it
@@ -86,7 +157,7 @@ func bindOne(a address, congestion string) (*listener, error) {
 		unix.Close(fd)
 		return failed("ask for the port of", err)
 	}
-	return &listener{fd: fd, addr: addrPort(bound)}, nil
+	return &listener{fd: fd, addr: addrPort(bound), wanted: a}, nil
 }
 
 func listenerOptions(fd int, a address, congestion string) error {
@@ -116,11 +187,41 @@ func listenerOptions(fd int, a address, congestion string) error {
 	if congestion == "" {
 		return nil
 	}
-	if err := unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, congestion); err != nil {
+	return setCongestion(fd, congestion)
+}
+
+func setCongestion(fd int, name string) error {
+	if err := unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, name); err != nil {
 		known, _ := os.ReadFile("/proc/sys/net/ipv4/tcp_available_congestion_control")
-		return fmt.Errorf("%w: congestion control %q: %w; this kernel offers: %s", ErrConfig, congestion, err, strings.TrimSpace(string(known)))
+		return fmt.Errorf("%w: congestion control %q: %w; this kernel offers: %s", ErrConfig, name, err, strings.TrimSpace(string(known)))
 	}
 	return nil
+}
+
+// tryCongestion tells whether a congestion control can be set: listeners that stay get it
+// only when there is no way back.
+func tryCongestion(name string) error {
+	if name == "" {
+		return nil
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+	if err != nil {
+		return fmt.Errorf("make a socket: %w", err)
+	}
+	defer unix.Close(fd)
+	return setCongestion(fd, name)
+}
+
+// recongest gives a listener that stays another congestion control; empty: the system's.
+func recongest(l *listener, name string) error {
+	if name == "" {
+		usual, err := os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control")
+		if err != nil {
+			return fmt.Errorf("find the system's congestion control: %w", err)
+		}
+		name = strings.TrimSpace(string(usual))
+	}
+	return setCongestion(l.fd, name)
 }
 
 func (l *listener) String() string { return l.addr.String() }

@@ -3,6 +3,7 @@ package parent
 import (
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +20,7 @@ func (s *server) listenTo(w *worker, revents int16) {
 	}
 	if revents&unix.POLLOUT != 0 {
 		w.full = false
-		if s.draining() && !w.toldToDrain {
+		if !w.killAt.IsZero() && !w.toldToDrain {
 			s.tellToDrain(w)
 		}
 	}
@@ -87,22 +88,28 @@ func (s *server) hear(w *worker, m handoff.Message, fd int) {
 // becameReady opens w for connections, and the server when w was the last.
 func (s *server) becameReady(w *worker) {
 	w.ready, w.lastBeat, w.failures = true, time.Now(), 0
-	if s.draining() {
+	s.stale = true
+	if s.draining() || w.retiring {
 		return
 	}
 	s.setState(w, stats.Ready)
 	s.log.WithField("worker", w.slot).WithField("pid", w.process.Pid).Debug("a worker is ready")
-	if s.serverState() != stats.Starting {
+	if s.phase != starting || !s.allReady() {
 		return
 	}
-	for _, other := range s.workers {
-		if !other.ready {
-			return
-		}
+	if s.heir != nil {
+		s.heir.from.link.say(sayUp) // and wait for its answer
+		return
 	}
-	s.state.Store(uint64(stats.Ready))
+	s.enter(serving)
 	s.announce()
+	s.sayReady("")
 	if s.config.Ready != nil {
-		s.config.Ready(s.listen)
+		s.config.Ready(texts(s.listeners, tagMain))
 	}
+	s.goOn()
+}
+
+func (s *server) allReady() bool {
+	return !slices.ContainsFunc(s.workers, func(w *worker) bool { return !w.ready })
 }

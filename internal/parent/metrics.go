@@ -2,19 +2,18 @@ package parent
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"golang.org/x/sys/unix"
 )
 
-// tagMetrics is the hand-off's tag for connections of the metrics listener: a worker serves HTTP on them. Those of the
-// main listeners have 0.
-const tagMetrics = 1
+// The hand-off's tags: a worker serves HTTP on connections of the metrics listener.
+const (
+	tagMain    = 0
+	tagMetrics = 1
+)
 
-// bindMetrics binds the address where counters can be read, if there is one. Only loopback: the numbers tell who works
+// metricsAddresses is where counters can be read, if anywhere. Only loopback: the numbers tell who works
 // when and how much, and nothing there asks for a password.
-func bindMetrics(ctx context.Context, config *Config) (all []*listener, err error) {
+func metricsAddresses(ctx context.Context, config *Config) ([]address, error) {
 	if config.Metrics == "" {
 		return nil, nil
 	}
@@ -22,29 +21,12 @@ func bindMetrics(ctx context.Context, config *Config) (all []*listener, err erro
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range wanted {
-		if !a.addr.Addr().IsLoopback() {
+	for i := range wanted {
+		wanted[i].setting = "--metrics"
+		if !wanted[i].addr.Addr().IsLoopback() {
 			return nil, fmt.Errorf("%w: metrics address %s can be reached from other machines, and it asks for no password: take 127.0.0.1 or [::1], and let a proxy that does stand in front",
 				ErrConfig, config.Metrics)
 		}
 	}
-	var left error
-	for _, a := range wanted {
-		a.setting = "--metrics"
-		l, err := bindOne(a, "")
-		switch {
-		case err == nil:
-			l.tag = tagMetrics
-			all = append(all, l)
-		case a.fromName && (errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.EAFNOSUPPORT)):
-			left = err
-		default:
-			closeAll(all)
-			return nil, err
-		}
-	}
-	if len(all) == 0 {
-		return nil, left
-	}
-	return all, nil
+	return wanted, nil
 }

@@ -7,19 +7,20 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/control"
-	"sluice/internal/stats"
 )
 
-// Run is the whole life of a server. It returns nil after a drain (the end of ctx),
-// ErrKilled after Config.Kill, and an error that says what to do where it could not
-// start. No process it has started is left when it returns.
-func Run(ctx context.Context, config Config) error {
+// Run is the whole life of a server. It returns nil after a drain (the end of ctx) and
+// after another server has taken its place, ErrKilled after Config.Kill, and an error that
+// says what to do where it could not start. No process it has started is left when it
+// returns, but for a successor.
+func Run(ctx context.Context, config Config) (err error) {
 	if err := config.complete(); err != nil {
 		return err
 	}
@@ -29,90 +30,122 @@ func Run(ctx context.Context, config Config) error {
 	if err != nil {
 		return err
 	}
-	lock, err := takeFolder(config.Data, config.times.lock)
+	take := newEstate
+	if config.Inherited != "" {
+		take = inherit
+	}
+	var s *server
+	defer func() {
+		if err != nil && config.Inherited != "" && (s == nil || s.heir != nil) {
+			Refuse(config.Inherited, config.Code(err), err)
+		}
+		if s != nil {
+			s.closeLinks()
+		}
+	}()
+	e, err := take(&config)
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
-	page, err := stats.Create(filepath.Join(config.Data, PageName))
+	defer e.lock.Close()
+	defer e.page.Close()
+	l, err := bind(ctx, &config, e.have)
 	if err != nil {
+		closeAll(e.have)
 		return err
 	}
-	defer page.Close()
-	listeners, open, err := bind(ctx, &config)
-	if err != nil {
-		return err
+	for _, h := range e.have {
+		if !slices.Contains(l.all, h) {
+			closeAll([]*listener{h})
+		}
 	}
-	metrics, err := bindMetrics(ctx, &config)
-	if err != nil {
-		closeAll(listeners)
-		return err
-	}
-	s := &server{
-		config: config, log: config.Log, lock: lock, page: page, listeners: append(listeners, metrics...),
+	s = &server{
+		config: config, log: config.Log, lock: e.lock, page: e.page, listeners: l.all,
 		// Half of a worker's descriptors: the rest is for pipes, files and the database.
 		room: int(min(descriptors/2, 1<<30)), table: newTable(), waiting: -1, started: time.Now(),
+		over: make(chan struct{}), heir: e.heir, before: e.before, control: e.control,
 	}
-	for _, l := range listeners {
-		s.listen = append(s.listen, l.String())
-	}
-	for _, l := range metrics {
-		s.metrics = append(s.metrics, l.String())
-	}
-	page.Parent().Started.Store(s.started.UnixNano())
-	s.state.Store(uint64(stats.Starting))
 	defer s.release()
-	if open {
-		s.log.Warn("plain TCP beyond loopback: passwords and files can be read on the way")
-	}
+	s.listenBefore()
+	s.draw()
+	s.warnOpen(l.open)
 	return s.run(ctx)
 }
 
+func (s *server) warnOpen(open bool) {
+	if open {
+		s.log.Warn("plain TCP beyond loopback: passwords and files can be read on the way")
+	}
+}
+
 // run starts what the server consists of, in order, and turns until all is over.
-func (s *server) run(ctx context.Context) error {
-	var err error
+func (s *server) run(ctx context.Context) (err error) {
 	if s.wake, err = newWake(); err != nil {
 		return err
 	}
 	defer s.wake.close()
-	answers, err := control.Serve(filepath.Join(s.config.Data, ControlName), s.answer)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err := answers.Close(); err != nil {
-			s.log.WithError(err).Warn("cannot remove the control socket")
+	s.manager = newNotifier(s.config.Notify)
+	defer s.manager.close()
+	if s.heir == nil {
+		if s.answers, err = control.Serve(filepath.Join(s.config.Data, ControlName), s.answer); err != nil {
+			return err
 		}
-	}()
+	}
+	defer s.closeControl()
+	// Who waits for an answer from the loop waits no longer.
+	defer close(s.over)
 	if err := s.startUp(ctx); err != nil {
 		if errors.Is(err, context.Canceled) {
 			return nil
 		}
 		return err
 	}
-	over := make(chan struct{})
-	defer close(over)
-	go s.watchStops(ctx, over)
-	for slot := range s.config.Workers {
-		w := &worker{slot: slot, stats: s.page.Slot(slot)}
-		s.workers = append(s.workers, w)
+	go s.watchRequests(ctx)
+	for range s.config.Workers {
+		w := s.place()
+		if w == nil {
+			return fmt.Errorf("%w: workers of servers that were replaced before have all places and are not done yet", ErrBusy)
+		}
 		s.startWorker(w)
 	}
 	return s.turns()
 }
 
-// watchStops posts the two ways to stop.
-func (s *server) watchStops(ctx context.Context, over <-chan struct{}) {
+// closeControl gives up the control socket, if it is this server's.
+func (s *server) closeControl() {
+	if s.control >= 0 {
+		unix.Close(s.control)
+	}
+	if s.answers == nil {
+		return
+	}
+	if err := s.answers.Close(); err != nil {
+		s.log.WithError(err).Warn("cannot remove the control socket")
+	}
+}
+
+func (s *server) closeLinks() {
+	for _, l := range s.links() {
+		l.close()
+	}
+}
+
+// watchRequests posts what comes by signal.
+func (s *server) watchRequests(ctx context.Context) {
 	drain := ctx.Done()
 	for {
 		select {
 		case <-drain:
-			s.wake.post(s.drain)
+			s.wake.post(func() { s.drain(s.config.DrainLimit) })
 			drain = nil
 		case <-s.config.Kill:
 			s.wake.post(s.kill)
 			return
-		case <-over:
+		case <-s.config.Reloads:
+			s.wake.post(func() { s.reload(nil) })
+		case <-s.config.Upgrades:
+			s.wake.post(func() { s.beginUpgrade(nil) })
+		case <-s.over:
 			return
 		}
 	}
@@ -120,9 +153,9 @@ func (s *server) watchStops(ctx context.Context, over <-chan struct{}) {
 
 // announce says in one line where the server can be reached.
 func (s *server) announce() {
-	urls := make([]string, len(s.listen))
-	for i, a := range s.listen {
-		urls[i] = "sluice+plain://" + a
+	var urls []string
+	for _, a := range texts(s.listeners, tagMain) {
+		urls = append(urls, "sluice+plain://"+a)
 	}
 	s.log.WithField("workers", len(s.workers)).WithField("pid", os.Getpid()).
 		Info(fmt.Sprintf("ready, listening on %s", strings.Join(urls, " and ")))

@@ -10,11 +10,12 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
+	"sluice/internal/control"
 	"sluice/internal/stats"
 )
 
 // server is the parent's state. After the start only the goroutine in turns touches
-// it, but for what answer reads: config, listen, started, page and state.
+// it, but for what answer reads: view, started and page.
 type server struct {
 	config  Config
 	log     *logrus.Logger
@@ -22,15 +23,27 @@ type server struct {
 	page    *stats.Page
 	wake    *wake
 	started time.Time
-	room    int // connections a worker's descriptors allow
-	listen  []string
-	metrics []string      // where the metrics listener was bound
-	state   atomic.Uint64 // a stats.State
+	room    int           // connections a worker's descriptors allow
+	over    chan struct{} // closed when nothing is asked any more
+	manager *notifier
+	answers *control.Server // nil: another server has the control socket
+	control int             // the socket, while it is still the server's before; -1: none. Owned
+	phase   phase
+	view    atomic.Pointer[view]
+	stale   bool // view is to be drawn again
 
-	listeners []*listener // owned; none once it drains
-	workers   []*worker   // by slot
-	table     *table
-	lastGiven int // the slot that got the last connection
+	listeners  []*listener // owned; none once it drains
+	workers    []*worker   // all processes, also those that have been replaced
+	generation uint64      // of the configuration that holds
+	table      *table
+	lastGiven  int // the place in workers that got the last connection
+
+	change  *change       // a reload under way
+	pending []chan result // who asked for another one meanwhile
+	upgrade *upgrade      // a successor that comes up
+	handed  bool          // a successor has taken over
+	heir    *heir         // this server's own taking over, until it is done
+	before  []*before     // servers that were replaced, or are to be, and still live
 
 	// One accepted connection no worker had room for; -1: none. Owned. Nothing is
 	// accepted meanwhile: the kernel's backlog is the queue.
@@ -38,11 +51,15 @@ type server struct {
 	waitingFrom netip.Addr
 	waitingTag  uint8
 
-	set      []unix.PollFd // reused by wait
-	lastTurn time.Time
-	warnedAt time.Time // the last complaint about accept
-	killAt   time.Time // end of the drain; zero: none runs, or all are killed
-	killed   bool
+	set        []unix.PollFd // reused by wait
+	lastTurn   time.Time
+	warnedAt   time.Time // the last complaint about accept
+	stopBy     time.Time // end of the drain; zero: none runs
+	nextFeed   time.Time // of the service manager's watchdog
+	nextStatus time.Time // when its status line is looked at again
+	lastStatus string
+	killed     bool
+	failure    error // what ends a server that was not told to stop
 }
 
 // turns is the loop; it ends when a stop was asked for and the last child is gone.
@@ -50,7 +67,7 @@ func (s *server) turns() error {
 	s.lastTurn = time.Now()
 	for {
 		next := s.tick(time.Now())
-		if s.over() {
+		if s.done() {
 			break
 		}
 		if err := s.wait(next); err != nil {
@@ -58,15 +75,18 @@ func (s *server) turns() error {
 		}
 		s.turn()
 	}
-	if s.killed {
+	switch {
+	case s.failure != nil:
+		return s.failure
+	case s.killed:
 		return ErrKilled
 	}
 	return nil
 }
 
 // wait blocks until something can be done or next has come. The order of the set is:
-// eventfd, one entry for each worker, one for each listener; ppoll passes over those
-// with a negative descriptor.
+// eventfd, one entry for each worker, one for each listener, then the links to other
+// servers; ppoll passes over those with a negative descriptor.
 func (s *server) wait(next time.Time) error {
 	s.set = append(s.set[:0], unix.PollFd{Fd: int32(s.wake.fd), Events: unix.POLLIN})
 	now := time.Now()
@@ -80,6 +100,9 @@ func (s *server) wait(next time.Time) error {
 			entry.Fd = int32(l.fd)
 		}
 		s.set = append(s.set, entry)
+	}
+	for _, l := range s.links() {
+		s.set = append(s.set, unix.PollFd{Fd: int32(l.fd), Events: unix.POLLIN})
 	}
 	timeout := unix.NsecToTimespec(int64(max(0, next.Sub(now))))
 	_, err := unix.Ppoll(s.set, &timeout, nil)
@@ -96,8 +119,8 @@ func (s *server) wait(next time.Time) error {
 	return nil
 }
 
-// turn does what wait has found. Posted functions come last: they may change the
-// workers and listeners the set speaks of.
+// turn does what wait has found. Posted functions and other servers' messages come last:
+// they may change the workers and listeners the set speaks of.
 func (s *server) turn() {
 	s.pauseNoticed(time.Now())
 	set := s.set
@@ -113,6 +136,12 @@ func (s *server) turn() {
 	for i, l := range s.listeners {
 		if set[i].Revents != 0 {
 			s.acceptFrom(l)
+		}
+	}
+	set = set[len(s.listeners):]
+	for i, l := range s.links() {
+		if set[i].Revents != 0 {
+			l.hear()
 		}
 	}
 	if woken {
@@ -139,32 +168,36 @@ func (s *server) pauseNoticed(now time.Time) {
 func (s *server) tick(now time.Time) time.Time {
 	next := now.Add(s.config.times.beat / 4)
 	earlier := func(t time.Time) {
-		if t.Before(next) {
+		if !t.IsZero() && t.Before(next) {
 			next = t
 		}
 	}
+	s.advance()
 	for _, w := range s.workers {
-		if due := s.watch(w, now); !due.IsZero() {
-			earlier(due)
-		}
+		earlier(s.watch(w, now))
 	}
 	for _, l := range s.listeners {
 		if now.Before(l.armedAt) {
 			earlier(l.armedAt)
 		}
 	}
-	switch {
-	case s.killAt.IsZero():
-	case now.Before(s.killAt):
-		earlier(s.killAt)
-	default:
-		s.limitOver()
+	earlier(s.watchSuccessor(now))
+	if !s.stopBy.IsZero() && now.Before(s.stopBy) {
+		earlier(s.stopBy)
+	}
+	earlier(s.inform(now))
+	if s.stale {
+		s.draw()
 	}
 	return next
 }
 
-// publish puts the parent's numbers where status finds them.
+// publish puts the parent's numbers where status finds them. A server that has been
+// replaced leaves them to its successor.
 func (s *server) publish() {
+	if s.handed || s.heir != nil {
+		return
+	}
 	p := s.page.Parent()
 	p.Connections.Store(int64(len(s.table.all)))
 	p.Unknown.Store(int64(s.table.strange))

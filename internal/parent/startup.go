@@ -13,11 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// startUp runs the start-up child to its end. It inherits the lock, so that no other
+// startUp runs the start-up child to its end; where there is a server before, one that only
+// looks. It inherits the lock, so that no other
 // server begins should this one die meanwhile. The end of ctx ends the child, whose work
 // can be cut off anywhere.
 func (s *server) startUp(ctx context.Context) error {
 	command := s.config.StartUp()
+	if s.heir != nil {
+		command = s.config.Check()
+	}
 	command.ExtraFiles = []*os.File{s.lock}
 	ownGroup(command)
 	var text limited

@@ -1,53 +1,63 @@
 package parent
 
 import (
+	"errors"
 	"fmt"
-	"os"
-	"time"
 
 	"sluice/internal/control"
 	"sluice/internal/metrics"
 )
 
-// answer answers the control socket, from goroutines of its own: it reads the page and
-// what never changes.
+// answer answers the control socket, from goroutines of its own: it reads the page and the
+// loop's view, and has the loop do what is asked.
 func (s *server) answer(r control.Request) control.Response {
 	switch r.Command {
 	case control.CommandStatus:
 		return control.Response{Status: s.status()}
 	case control.CommandMetrics:
-		text, err := metrics.Text(s.page, s.config.Version)
+		text, err := metrics.Text(s.page, s.view.Load().version)
 		if err != nil {
 			return control.Response{Error: err.Error()}
 		}
 		return control.Response{Metrics: text}
+	case control.CommandReload:
+		return s.request(s.reload)
+	case control.CommandUpgrade:
+		return s.request(s.beginUpgrade)
+	case control.CommandDrain:
+		return s.request(func(done chan result) {
+			s.drain(s.config.DrainLimit)
+			done <- result{text: fmt.Sprintf("draining: the server ends within %v", s.config.DrainLimit)}
+		})
 	}
-	return control.Response{Error: fmt.Sprintf("unknown command %q: this server knows %q and %q", r.Command, control.CommandStatus, control.CommandMetrics)}
+	return control.Response{Error: fmt.Sprintf("unknown command %q: this server knows %q", r.Command, control.Commands)}
 }
 
-func (s *server) status() *control.Status {
-	p := s.page.Parent()
-	st := &control.Status{
-		Version:     s.config.Version,
-		Pid:         os.Getpid(),
-		State:       s.serverState().String(),
-		Started:     s.started.UTC().Format(time.RFC3339),
-		UptimeMs:    time.Since(s.started).Milliseconds(),
-		Listen:      s.listen,
-		Metrics:     s.metrics,
-		Data:        s.config.Data,
-		Plain:       s.config.PlainAllowed,
-		Accepted:    p.Accepted.Load(),
-		Refused:     p.Refused.Load(),
-		HandoffFull: p.HandoffFull.Load(),
-		Deaths:      p.Deaths.Load(),
-		BackoffMs:   p.BackoffMs.Load(),
-		Connections: p.Connections.Load(),
-		Unknown:     p.Unknown.Load(),
-		Changes:     s.page.Changes().Load(),
+// request has the loop carry out f, and waits for what f or a later turn says.
+func (s *server) request(f func(chan result)) control.Response {
+	done := make(chan result, 1)
+	s.wake.post(func() { f(done) })
+	var r result
+	select {
+	case r = <-done:
+	case <-s.over:
+		select {
+		case r = <-done:
+		default:
+			r.err = fmt.Errorf("%w: the server has ended", ErrBusy)
+		}
 	}
-	for slot := range s.config.Workers {
-		st.Workers = append(st.Workers, control.WorkerStatus{Slot: slot, Snapshot: s.page.Slot(slot).Snapshot()})
+	if r.err != nil {
+		return control.Response{Error: r.err.Error(), Code: s.codeOf(r.err)}
 	}
-	return st
+	return control.Response{Text: r.text}
+}
+
+// codeOf is the exit code of an error for the command that asked.
+func (s *server) codeOf(err error) int {
+	var other *StartUpError // from a successor, which knows the code
+	if errors.As(err, &other) && other.Code > 0 {
+		return other.Code
+	}
+	return s.config.Code(err)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 
@@ -13,10 +14,14 @@ import (
 	"sluice/internal/stats"
 )
 
-// worker is one slot: the process in it now, if any, and its history.
+// worker is one place for a worker: the process in it now, if any, and its history. Its
+// slot is its own for as long as a process is there.
 type worker struct {
 	slot  int
 	stats *stats.Slot
+
+	command    func(slot int) *exec.Cmd
+	generation uint64 // of the configuration command was made from
 
 	process   *os.Process // nil: none
 	channel   *handoff.Channel
@@ -30,6 +35,8 @@ type worker struct {
 	retryAt     time.Time // while full: no sooner
 	unread      bool      // messages were left when its turn ended
 	goneAt      time.Time // its channel broke then; zero: it works
+	retiring    bool      // it has been replaced, and finishes what it has
+	killAt      time.Time // it was told to drain and has so long; zero: it was not
 	toldToDrain bool
 	killed      bool
 
@@ -41,7 +48,7 @@ type worker struct {
 
 // takes tells whether w can be handed a connection; room is what its descriptors allow.
 func (w *worker) takes(room int) bool {
-	return w.ready && !w.full && w.goneAt.IsZero() && !w.killed && w.connections < room
+	return w.ready && !w.full && !w.retiring && w.goneAt.IsZero() && !w.killed && w.connections < room
 }
 
 // interest is what the parent waits for on w's channel.
@@ -57,9 +64,47 @@ func (w *worker) interest(now time.Time) unix.PollFd {
 	return entry
 }
 
-// startWorker starts a process in w's slot. What fails counts as a death before ready.
+// place makes a place for a worker of the configuration that holds; nil: all slots are
+// taken, by workers that have been replaced and are not done.
+func (s *server) place() *worker {
+	slot, ok := s.freeSlot()
+	if !ok {
+		return nil
+	}
+	w := &worker{slot: slot, stats: s.page.Slot(slot)}
+	s.workers = append(s.workers, w)
+	return w
+}
+
+// freeSlot is the lowest number no process uses, of this server or one before it.
+func (s *server) freeSlot() (slot int, ok bool) {
+	var taken [stats.Slots]bool
+	for _, w := range s.workers {
+		taken[w.slot] = true
+	}
+	for _, b := range s.before {
+		for _, slot := range b.slots {
+			taken[slot] = true
+		}
+	}
+	slot = slices.Index(taken[:], false)
+	return slot, slot >= 0
+}
+
+// remove takes a place out whose process has ended. Who is going through the places goes on
+// with those there were.
+func (s *server) remove(w *worker) {
+	s.workers = slices.DeleteFunc(slices.Clone(s.workers), func(other *worker) bool { return other == w })
+	s.stale = true
+}
+
+// startWorker starts a process in w's place. What fails counts as a death before ready.
 func (s *server) startWorker(w *worker) {
-	*w = worker{slot: w.slot, stats: w.stats, starts: w.starts + 1, failures: w.failures}
+	*w = worker{slot: w.slot, stats: w.stats, command: w.command, generation: w.generation, starts: w.starts + 1, failures: w.failures}
+	if w.generation <= s.generation { // else it is the first of a configuration that does not hold yet
+		w.command, w.generation = s.config.Command, s.generation
+	}
+	s.stale = true
 	now := time.Now()
 	w.startedAt, w.lastBeat = now, now
 	w.stats.Started.Store(now.UnixNano())
@@ -68,7 +113,7 @@ func (s *server) startWorker(w *worker) {
 	command, err := s.launch(w)
 	if err != nil {
 		s.log.WithError(err).WithField("worker", w.slot).Error("cannot start a worker")
-		s.startLater(w)
+		s.failed(w, err.Error())
 		return
 	}
 	w.process = command.Process
@@ -89,7 +134,7 @@ func (s *server) launch(w *worker) (*exec.Cmd, error) {
 	}
 	end := os.NewFile(uintptr(theirs), "hand-off")
 	defer end.Close()
-	command := s.config.Command(w.slot)
+	command := w.command(w.slot)
 	command.ExtraFiles = []*os.File{end, s.lock}
 	ownGroup(command)
 	if err := command.Start(); err != nil {
@@ -118,12 +163,14 @@ func (s *server) died(w *worker, command *exec.Cmd, err error) {
 	w.connections = 0
 	w.stats.Pid.Store(0)
 	w.stats.Connections.Store(0)
+	s.stale = true
 	log := s.log.WithField("worker", w.slot).WithField("pid", command.Process.Pid)
-	if s.draining() {
+	if s.draining() || w.retiring {
 		s.setState(w, stats.Ended)
 		if err != nil && !w.killed {
 			log.WithError(err).Warn("a worker did not end well")
 		}
+		s.remove(w)
 		return
 	}
 	s.setState(w, stats.Waiting)
@@ -134,24 +181,35 @@ func (s *server) died(w *worker, command *exec.Cmd, err error) {
 		how = err.Error()
 	}
 	log = log.WithField("error", how)
-	if w.ready {
+	if w.ready && w.generation <= s.generation && s.heir == nil {
 		w.failures = 0
 		log.Error("a worker died; starting another")
 		s.startWorker(w)
 		return
 	}
 	log.Error("a worker died before it was ready")
-	s.startLater(w)
+	s.failed(w, how)
 }
 
-// startLater counts a death before ready: the first two are followed by another start at
-// once, later ones by a growing wait.
-func (s *server) startLater(w *worker) {
+// failed counts a death before ready. A server that is to take over gives up, and so does
+// a new configuration; else the first two are followed by another start at once, later
+// ones by a growing wait.
+func (s *server) failed(w *worker, how string) {
 	w.failures++
+	s.setState(w, stats.Waiting)
+	switch {
+	case s.heir != nil:
+		s.giveUpTakingOver(fmt.Errorf("a worker ended before it was ready: %s", how))
+		return
+	case w.generation > s.generation:
+		s.setState(w, stats.Ended)
+		s.remove(w)
+		s.refuseChange(fmt.Errorf("the first worker with it ended before it was ready: %s", how))
+		return
+	}
 	w.backoff = backoff(w.failures)
 	w.startAt = time.Now().Add(w.backoff)
 	w.stats.BackoffMs.Store(w.backoff.Milliseconds())
-	s.setState(w, stats.Waiting)
 }
 
 // backoff is the wait after so many deaths before ready in a row.
@@ -161,54 +219,6 @@ func backoff(failures int) time.Duration {
 	}
 	// Shifting further than the most would take could overflow.
 	return min(backoffLeast<<min(failures-backoffFrom, 16), backoffMost)
-}
-
-// watch does what is due for w and says when to look again; zero: nothing is waited for.
-func (s *server) watch(w *worker, now time.Time) time.Time {
-	if w.process == nil {
-		if w.startAt.IsZero() || s.draining() {
-			return time.Time{}
-		}
-		if now.Before(w.startAt) {
-			return w.startAt
-		}
-		s.startWorker(w)
-		return now
-	}
-	if w.killed {
-		return time.Time{}
-	}
-	if s.draining() {
-		return time.Time{} // the drain has its own limit
-	}
-	if !w.goneAt.IsZero() {
-		return s.killAfter(w, now, w.goneAt.Add(s.config.times.gone), "a worker closed its hand-off and did not end; killed")
-	}
-	if w.unread { // a beat may be among what was not read yet
-		return now
-	}
-	limit, text := s.config.times.beat, "a worker's loop stands still; killed"
-	if !w.ready {
-		limit, text = s.config.times.start, "a worker was not ready in time; killed"
-	}
-	due := s.killAfter(w, now, w.lastBeat.Add(limit), text)
-	if w.killed && w.ready {
-		w.stats.Hung.Add(1)
-	}
-	if w.full && w.retryAt.After(now) && w.retryAt.Before(due) {
-		due = w.retryAt
-	}
-	return due
-}
-
-// killAfter kills w when due has come, and returns due.
-func (s *server) killAfter(w *worker, now, due time.Time, text string) time.Time {
-	if now.Before(due) {
-		return due
-	}
-	s.log.WithField("worker", w.slot).WithField("pid", w.process.Pid).Error(text)
-	s.killWorker(w)
-	return due
 }
 
 // killWorker ends w's process; its death is reported by died.
