@@ -23,20 +23,7 @@ func (p *program) configCommand() *cobra.Command {
 		Short:   "Say whether the configuration is good",
 		Example: "  sluiced config check --config new.toml",
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if _, err := p.flags.load(); err != nil {
-				return err
-			}
-			path, err := p.flags.file()
-			if err != nil {
-				return err
-			}
-			if path == "" {
-				path = "no configuration file"
-			}
-			_, err = fmt.Fprintf(p.stdout, "good: %s\n", path)
-			return err
-		},
+		RunE:    func(*cobra.Command, []string) error { return p.checkConfig() },
 	}
 	printed := &cobra.Command{
 		Use:     "print",
@@ -56,6 +43,20 @@ func (p *program) configCommand() *cobra.Command {
 	p.flags.addServe(printed.Flags())
 	group.AddCommand(check, printed)
 	return group
+}
+
+func (p *program) checkConfig() error {
+	if _, err := p.flags.load(); err != nil {
+		return err
+	}
+	path, err := p.flags.file()
+	if err != nil {
+		return err
+	}
+	if path == "" {
+		path = "no configuration file"
+	}
+	return p.say("good: %s", path)
 }
 
 // writeFile is s as a configuration file; with asComments each line is one, for a file in

@@ -42,6 +42,10 @@ func codeOf(err error) int {
 		}
 		return codeOther
 	}
+	var refused *control.RefusedError
+	if errors.As(err, &refused) && refused.Code > 0 && refused.Code < 256 {
+		return refused.Code
+	}
 	for _, row := range []struct {
 		cause error
 		code  int
@@ -51,9 +55,11 @@ func codeOf(err error) int {
 		{parent.ErrPlain, codeUsage},
 		{parent.ErrInUse, codeTemporary},
 		{parent.ErrKilled, codeInterrupted},
+		{parent.ErrBusy, codeTemporary},
 		{control.ErrNotRunning, codeNotFound},
 		{store.ErrDamaged, codeIntegrity},
 		{store.ErrNewer, codeVersion},
+		{store.ErrOutdated, codeVersion},
 		{store.ErrInUse, codeTemporary},
 		{store.ErrBusy, codeTemporary},
 		{store.ErrNotFound, codeNotFound},

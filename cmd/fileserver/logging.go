@@ -15,9 +15,16 @@ const priorityError = 3
 // newLog makes the log on w. To the journal each line goes with its priority in front,
 // and without a time: the journal has its own.
 func newLog(w io.Writer, level, format string) (*logrus.Logger, error) {
+	log := logrus.New()
+	log.SetOutput(w)
+	return log, setLog(log, w, level, format)
+}
+
+// setLog changes a log's level and format, also while it is in use.
+func setLog(log *logrus.Logger, w io.Writer, level, format string) error {
 	parsed, err := logrus.ParseLevel(level)
 	if err != nil {
-		return nil, usageError{fmt.Sprintf("log level %q: want error, warn, info or debug", level)}
+		return usageError{fmt.Sprintf("log level %q: want error, warn, info or debug", level)}
 	}
 	journal := toJournal(w)
 	const millis = "2006-01-02T15:04:05.000Z07:00"
@@ -30,11 +37,9 @@ func newLog(w io.Writer, level, format string) (*logrus.Logger, error) {
 	if journal {
 		formatter = prioritized{formatter}
 	}
-	log := logrus.New()
-	log.SetOutput(w)
 	log.SetLevel(parsed)
 	log.SetFormatter(formatter)
-	return log, nil
+	return nil
 }
 
 // prioritized writes syslog's priority before each line, as the journal reads it.

@@ -2,14 +2,11 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"sluice/internal/control"
-	"sluice/internal/parent"
 )
 
 func (p *program) metricsCommand() *cobra.Command {
@@ -22,14 +19,8 @@ setting metrics names an address: that is for Prometheus, this for a shell and f
   sluiced metrics > /var/lib/prometheus/node-exporter/sluice.prom.new`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			s, err := p.flags.load()
-			if err != nil {
-				return err
-			}
-			answer, err := control.Ask(filepath.Join(s.data, parent.ControlName), control.Request{Command: control.CommandMetrics})
+			answer, err := p.askServer(control.CommandMetrics, 0)
 			switch {
-			case errors.Is(err, control.ErrNotRunning):
-				return fmt.Errorf("%w: %s (start one with `sluiced serve`, or name its folder with --data)", err, s.data)
 			case err != nil:
 				return err
 			case answer.Metrics == "":

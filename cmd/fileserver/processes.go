@@ -51,20 +51,21 @@ func (p *program) workerProcess(s *settings, slot int) *exec.Cmd {
 	return command
 }
 
-// startUpProcess is the command of the start-up child.
-func (p *program) startUpProcess(s *settings) *exec.Cmd {
-	command := exec.Command(self(), "startup", "--data", s.data)
+// startUpProcess is the command of the start-up child; with more, of one that only looks.
+func (p *program) startUpProcess(data string, more ...string) *exec.Cmd {
+	command := exec.Command(self(), append([]string{"startup", "--data", data}, more...)...)
 	command.Args[0] = "sluiced"
 	command.Env = withoutSettings(os.Environ())
 	return command
 }
 
 // withoutSettings leaves out what the parent has read already; a password given to `init`
-// or `user` by the environment is none of a child's business.
+// or `user` by the environment is none of a child's business, and neither is the service
+// manager: a worker is where hostile bytes are parsed.
 func withoutSettings(environment []string) []string {
 	var kept []string
 	for _, e := range environment {
-		if !strings.HasPrefix(e, "SLUICED_") {
+		if !strings.HasPrefix(e, "SLUICED_") && !ofManager(e) && !strings.HasPrefix(e, "NOTIFY_SOCKET=") {
 			kept = append(kept, e)
 		}
 	}
@@ -103,7 +104,8 @@ func nameProcess() {
 }
 
 func (p *program) startUpCommand() *cobra.Command {
-	return &cobra.Command{
+	look := false
+	command := &cobra.Command{
 		Use: "startup", Hidden: true, Args: cobra.NoArgs, Short: "The start-up check; started by serve",
 		RunE: func(*cobra.Command, []string) error {
 			data, ok := p.flags.given["data"]
@@ -112,9 +114,14 @@ func (p *program) startUpCommand() *cobra.Command {
 			}
 			nameProcess()
 			p.child = true
+			if look {
+				return store.Check(data)
+			}
 			return p.startUp(data)
 		},
 	}
+	command.Flags().BoolVar(&look, "look", false, "only say whether this program can serve the data folder as it is")
+	return command
 }
 
 // startUp makes the data folder fit for workers. Standard output is logged by the parent

@@ -12,6 +12,7 @@ import (
 type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	args           []string
 	flags          *flags
 	began          bool // a command's own code was reached: errors are no longer about usage
 	child          bool // started by a server, which reports what goes wrong
@@ -20,7 +21,7 @@ type program struct {
 // Run is sluiced: it carries out args and returns the exit code. The end of ctx stops a
 // server as SIGTERM does.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, flags: newFlags()}
+	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, args: args, flags: newFlags()}
 	root := p.command()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -69,7 +70,7 @@ workers, and everything is kept in one data folder. Without a command it serves.
 	p.flags.addCommon(root.PersistentFlags())
 	p.flags.addServe(root.Flags())
 	root.AddCommand(p.serveCommand(), p.initCommand(), p.userCommand(), p.statusCommand(), p.metricsCommand(), p.configCommand(),
-		p.versionCommand(), p.workerCommand(), p.startUpCommand())
+		p.reloadCommand(), p.upgradeCommand(), p.drainCommand(), p.versionCommand(), p.workerCommand(), p.startUpCommand())
 	return root
 }
 

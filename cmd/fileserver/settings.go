@@ -20,6 +20,7 @@ type settings struct {
 	idleTimeout    time.Duration
 	headerTimeout  time.Duration
 	drainLimit     time.Duration
+	retireLimit    time.Duration
 	leastRate      int64
 	metrics        string
 	leastSpace     int64
@@ -59,6 +60,8 @@ func table() []setting {
 			func(s *settings) any { return &s.headerTimeout }},
 		{"drain-limit", "TIME", "a stopping server lets requests finish for this long", false, duration(time.Second, time.Hour),
 			func(s *settings) any { return &s.drainLimit }},
+		{"reload-drain-limit", "TIME", "a worker that a reload or an upgrade has replaced lets requests finish for this long", false, duration(time.Second, 7*24*time.Hour),
+			func(s *settings) any { return &s.retireLimit }},
 		{"least-rate", "BYTES", "a body that flows more slowly, in bytes a second, is given up", false, number(0, 1<<30),
 			func(s *settings) any { return &s.leastRate }},
 		{"metrics", "ADDR", "loopback address, HOST:PORT, that serves /metrics, /healthz and /readyz; empty: none", false, text,
@@ -84,6 +87,7 @@ func defaults() settings {
 		idleTimeout:    5 * time.Minute,
 		headerTimeout:  10 * time.Second,
 		drainLimit:     parent.DefaultDrainLimit,
+		retireLimit:    parent.DefaultRetireLimit,
 		leastRate:      1024,
 		leastSpace:     512 << 20,
 	}

@@ -106,7 +106,7 @@ func TestPrintedConfigurationReadsBack(t *testing.T) {
 	all := settings{
 		data: "/srv/a \"b\"\\c", listen: []string{"127.0.0.1:1"}, workers: 7, logLevel: "debug", logFormat: "json", plain: "allow",
 		maxConnections: 9, maxUnknown: 8, congestion: "bbr", idleTimeout: time.Minute, headerTimeout: 2 * time.Second,
-		drainLimit: 3 * time.Second, leastRate: 5,
+		drainLimit: 3 * time.Second, retireLimit: 4 * time.Second, leastRate: 5,
 	}
 	file := filepath.Join(t.TempDir(), "sluiced.toml")
 	if err := os.WriteFile(file, writeFile(&all, false), 0o600); err != nil {

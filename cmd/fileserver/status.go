@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/internal/control"
-	"sluice/internal/parent"
 )
 
 func (p *program) statusCommand() *cobra.Command {
@@ -23,14 +21,8 @@ func (p *program) statusCommand() *cobra.Command {
 		Example: "  sluiced status\n  sluiced status --json --data /srv/sluice",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			s, err := p.flags.load()
-			if err != nil {
-				return err
-			}
-			answer, err := control.Ask(filepath.Join(s.data, parent.ControlName), control.Request{Command: control.CommandStatus})
+			answer, err := p.askServer(control.CommandStatus, 0)
 			switch {
-			case errors.Is(err, control.ErrNotRunning):
-				return fmt.Errorf("%w: %s (start one with `sluiced serve`, or name its folder with --data)", err, s.data)
 			case err != nil:
 				return err
 			case answer.Status == nil:
@@ -53,6 +45,12 @@ func (p *program) showStatus(st *control.Status) error {
 	}
 	up := (time.Duration(st.UptimeMs) * time.Millisecond).Round(time.Second)
 	fmt.Fprintf(p.stdout, "sluiced %s, process %d: %s, up %s\n", visible(st.Version), st.Pid, visible(st.State), up)
+	if st.Successor != 0 && len(st.Listen) > 0 {
+		fmt.Fprintf(p.stdout, "upgrade  process %d comes up to take over\n", st.Successor)
+	}
+	for _, pid := range st.Predecessors {
+		fmt.Fprintf(p.stdout, "upgrade  process %d was replaced and still finishes something\n", pid)
+	}
 	fmt.Fprintf(p.stdout, "data     %s\n", visible(st.Data))
 	fmt.Fprintf(p.stdout, "listen   %s%s\n", visible(strings.Join(st.Listen, " ")), plain)
 	fmt.Fprintf(p.stdout, "clients  %d connected, %d of them not logged in; %d accepted, %d refused\n",
@@ -63,9 +61,9 @@ func (p *program) showStatus(st *control.Status) error {
 	}
 	fmt.Fprint(p.stdout, "\n\n")
 	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "WORKER\tPID\tSTATE\tCLIENTS\tREQUESTS\tERRORS\tIN\tOUT\tPIPES\tRESTARTS\tHUNG")
+	fmt.Fprintln(table, "WORKER\tPID\tPARENT\tSTATE\tCLIENTS\tREQUESTS\tERRORS\tIN\tOUT\tPIPES\tRESTARTS\tHUNG")
 	for _, w := range st.Workers {
-		fmt.Fprintf(table, "%d\t%d\t%s\t%d\t%d\t%d\t%s\t%s\t%d (%s)\t%d\t%d\n", w.Slot, w.Pid, visible(w.State), w.Connections,
+		fmt.Fprintf(table, "%d\t%d\t%d\t%s\t%d\t%d\t%d\t%s\t%s\t%d (%s)\t%d\t%d\n", w.Slot, w.Pid, w.Parent, visible(w.State), w.Connections,
 			w.Requests, w.Errors, formatSize(int64(w.BytesIn)), formatSize(int64(w.BytesOut)), w.PipesOpen, formatSize(w.PipeBytes),
 			w.Restarts, w.Hung)
 	}
