@@ -121,7 +121,7 @@ func (w *writerLoop) turn(first *job) {
 // commit takes the gate and runs the group, as it grows, in one transaction. An error is the whole group's.
 func (w *writerLoop) commit() (changed bool, err error) {
 	if w.d.stopped.Load() {
-		return false, fmt.Errorf("%w: writing has stopped since a sync failed", ErrIO)
+		return false, fmt.Errorf("%w: %w", ErrStopped, ErrIO)
 	}
 	if err := w.gate.enter(); err != nil {
 		return false, err

@@ -52,7 +52,7 @@ func (t *turn) sync(do func() error) error {
 	r.err = t.err
 	t.mu.Unlock()
 	if r.err == nil {
-		if r.err = do(); r.err != nil {
+		if r.err = do(); r.err != nil && !errors.Is(r.err, errUntried) {
 			t.mu.Lock()
 			t.err = r.err
 			t.mu.Unlock()
@@ -104,10 +104,14 @@ func (s *Store) syncData(fd int, what string) error {
 	return s.synced(what, err)
 }
 
-// synced judges the outcome of a sync: an error is final.
+// synced judges the outcome of a sync: an error is final, but for one that came before the sync itself, for want of
+// descriptors for instance.
 func (s *Store) synced(what string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, errUntried) {
+		return full(err)
 	}
 	s.stop("sync "+what, err)
 	return fmt.Errorf("%w: sync %s: %w", ErrReadOnly, what, err)

@@ -103,11 +103,14 @@ func numbered(dir string, first, end int64) ([]int64, error) {
 	return all, nil
 }
 
+// errUntried marks a sync that was not tried: nothing is known to be lost, and it may be tried again.
+var errUntried = errors.New("not tried")
+
 // syncFolder makes the names in a folder durable.
 func syncFolder(dir string) error {
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("open %s: %w", dir, err)
+		return fmt.Errorf("%w: open %s: %w", errUntried, dir, err)
 	}
 	defer unix.Close(fd)
 	if err := again(func() error { return syncNames(fd) }); err != nil {

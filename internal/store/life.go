@@ -17,17 +17,17 @@ const noSlot = -1
 // leaves behind when it dies can be told from what others are still writing. It holds its own byte of life.lock, by
 // which others see that it lives.
 type life struct {
-	db *db.DB
-	id int64
-	fd int // life.lock; owned
+	write func(func(tx *db.Tx) error) error
+	id    int64
+	fd    int // life.lock; owned
 
 	mu        sync.Mutex
 	low, high int64 // what is left of the block: small contents and segments count up, files count down
 }
 
-func beginLife(d *db.DB, f folder, slot int) (*life, error) {
-	l := &life{db: d, fd: -1}
-	err := d.Write(func(tx *db.Tx) (err error) {
+func beginLife(write func(func(tx *db.Tx) error) error, f folder, slot int) (*life, error) {
+	l := &life{write: write, fd: -1}
+	err := write(func(tx *db.Tx) (err error) {
 		l.id, err = tx.InsertLife(os.Getpid(), slot, now())
 		return err
 	})
@@ -101,7 +101,7 @@ func (l *life) room(count int64) error {
 		return nil
 	}
 	var block int64
-	err := l.db.Write(func(tx *db.Tx) (err error) {
+	err := l.write(func(tx *db.Tx) (err error) {
 		block, err = tx.TakeBlock(l.id)
 		return err
 	})

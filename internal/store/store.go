@@ -97,7 +97,7 @@ func open(config Config) (*Store, error) {
 	if s.server == "" {
 		err = errUnready
 	} else {
-		s.life, err = beginLife(s.db, s.folder, config.Slot)
+		s.life, err = beginLife(s.transact, s.folder, config.Slot)
 	}
 	if err != nil {
 		s.Close()
@@ -176,14 +176,21 @@ var errUnsure = errors.New("the commit itself failed")
 // write carries out fn in a transaction that is durable when write returns nil. An error of fn undoes fn. An error of
 // the commit itself wraps errUnsure and, if it is not a full disk, ends writing for good.
 func (s *Store) write(fn func(tx *db.Tx) error) error {
+	return s.transact(func(tx *db.Tx) error {
+		if err := s.step("transaction"); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
+// transact is write without its fail point, for what a life needs beside the orders of writes.
+func (s *Store) transact(fn func(tx *db.Tx) error) error {
 	if s.stopped.Load() {
 		return ErrReadOnly
 	}
 	done := false // fn has ended well: what failed is the commit
 	err := s.db.Write(func(tx *db.Tx) error {
-		if err := s.step("transaction"); err != nil {
-			return err
-		}
 		err := fn(tx)
 		done = err == nil
 		return err
@@ -191,6 +198,9 @@ func (s *Store) write(fn func(tx *db.Tx) error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, db.ErrStopped): // by a sync that failed for somebody else
+		s.stop("commit", err)
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
 	case !done || errors.Is(err, db.ErrFull): // a commit that found no room is surely not there
 		return full(err)
 	}
