@@ -22,6 +22,12 @@ const (
 	Move  Kind = 20 // up: Connection shall go to worker Value, with its descriptor
 )
 
+// The tags of Socket: what kind of listener accepted it. Numbers are never reused.
+const (
+	Native  uint8 = 0 // the main listeners: the first byte says what is spoken
+	Metrics uint8 = 1 // HTTP, for counters and health
+)
+
 // Length is that of every message, in bytes.
 const Length = 32
 

@@ -40,11 +40,10 @@ func (s *Store) Health() (Health, error) {
 // errTried ends the transaction by which Ready tries the way of a write.
 var errTried = errors.New("tried")
 
-// Ready tells whether a request that writes would find what it needs, with at least so many bytes free: nil, or all that
+// Ready tells whether a request that writes would find what it needs, with at least so many bytes free: none, or all that
 // is wrong. It goes the way of a write as far as it leaves no trace: through the queue and the gate into a transaction
 // that is undone. It may take as long as a write.
-func (s *Store) Ready(least int64) error {
-	var wrong []error
+func (s *Store) Ready(least int64) (wrong []error) {
 	if s.stopped.Load() {
 		wrong = append(wrong, ErrReadOnly)
 	}
@@ -73,5 +72,5 @@ func (s *Store) Ready(least int64) error {
 	if !errors.Is(err, errTried) {
 		wrong = append(wrong, fmt.Errorf("write to the database: %w", err))
 	}
-	return errors.Join(wrong...)
+	return wrong
 }

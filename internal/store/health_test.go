@@ -10,6 +10,8 @@ import (
 	"time"
 )
 
+func ready(s *Store, least int64) error { return errors.Join(s.Ready(least)...) }
+
 func TestReady(t *testing.T) {
 	data := newFolder(t, 0)
 	var commits atomic.Int64
@@ -18,36 +20,36 @@ func TestReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := commits.Load()
-	if err := s.Ready(1); err != nil {
+	if err := ready(s, 1); err != nil {
 		t.Errorf("a new store: %v", err)
 	}
 	if n := commits.Load() - before; n != 0 {
 		t.Errorf("the look at it made %d commits", n)
 	}
-	if err := s.Ready(math.MaxInt64); !errors.Is(err, ErrSpace) {
+	if err := ready(s, math.MaxInt64); !errors.Is(err, ErrSpace) {
 		t.Errorf("with more wanted than any disk has: %v", err)
 	}
 	objects := s.folder.objects()
 	if err := os.Rename(objects, objects+".away"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Ready(1); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), objects) {
+	if err := ready(s, 1); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), objects) {
 		t.Errorf("without a folder of objects: %v", err)
 	}
 	if err := os.Rename(objects+".away", objects); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Ready(1); err != nil {
+	if err := ready(s, 1); err != nil {
 		t.Errorf("all is there again: %v", err)
 	}
 	s.stop("sync", errors.New("told so by a test"))
-	if err := s.Ready(1); !errors.Is(err, ErrReadOnly) {
+	if err := ready(s, 1); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("a store that has stopped writing: %v", err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Ready(1); err == nil {
+	if err := ready(s, 1); err == nil {
 		t.Error("a closed store is ready")
 	}
 }
@@ -60,7 +62,7 @@ func TestReadyWaitsForTheGate(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- s.Ready(1) }()
+	go func() { done <- ready(s, 1) }()
 	select {
 	case err := <-done:
 		t.Errorf("ready while another holds the gate: %v", err)

@@ -33,6 +33,8 @@ const (
 	lastJobs = 500 * time.Millisecond
 	// beatEvery is how often the parent hears of the loop.
 	beatEvery = time.Second
+	// watchEvery is how often disk and process are looked at for the page.
+	watchEvery = time.Second
 	// messagesATurn bounds what is taken from the hand-off in one turn, so that a storm of connections does not hold up
 	// the requests of others.
 	messagesATurn = 32

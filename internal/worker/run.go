@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/sirupsen/logrus"
@@ -19,6 +20,7 @@ import (
 	"sluice/internal/splice"
 	"sluice/internal/stats"
 	"sluice/internal/store"
+	"sluice/internal/web"
 )
 
 // Run is a worker's life: it serves what comes over the hand-off until it is drained. An error means that it could not
@@ -69,17 +71,26 @@ func serve(cfg Config, log *logrus.Logger, channel *handoff.Channel) error {
 		Known: w.known, Gone: w.gone,
 		Limits: conn.Limits{Idle: cfg.IdleTimeout, Header: cfg.HeaderTimeout, LeastRate: cfg.LeastRate},
 	})
+	w.web = web.New(web.Config{
+		Page: page, Slot: slot, Store: st, LeastSpace: cfg.LeastSpace, Log: logOf(log, cfg.Slot),
+		Version: strings.TrimPrefix(cfg.Agent, "sluiced/"),
+		Gone:    func(connection uint64) { loop.Post(func() { w.gone(connection) }) },
+	})
 	ctx, cancel := context.WithCancel(context.Background())
-	kept := make(chan struct{})
+	kept, watched := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(kept)
 		st.Keeper(ctx)
+	}()
+	go func() {
+		defer close(watched)
+		w.watch(ctx, st, page.Disk())
 	}()
 	stop := w.onTerminate()
 	err = w.turn()
 	stop()
 	cancel()
-	w.end(kept, func() {
+	w.end(kept, watched, func() {
 		if closing := st.Close(); closing != nil {
 			log.WithError(closing).WithField("worker", cfg.Slot).Warn("close the store")
 		}

@@ -15,6 +15,7 @@ import (
 	"sluice/internal/poll"
 	"sluice/internal/splice"
 	"sluice/internal/stats"
+	"sluice/internal/web"
 )
 
 // worker is the state of a worker process. After turn has begun only the loop touches it.
@@ -28,6 +29,7 @@ type worker struct {
 	jobs    *jobs
 	pipes   *splice.Pool
 	set     *conn.Set
+	web     *web.Server
 
 	outbox   []handoff.Message // what the full channel did not take
 	beating  *poll.Timer
@@ -89,7 +91,16 @@ func (w *worker) hear(poll.Ready) {
 func (w *worker) obey(m handoff.Message, fd int) {
 	switch m.Kind {
 	case handoff.Socket:
-		w.set.Take(fd, m.Connection, peerOf(fd))
+		switch m.Tag {
+		case handoff.Native:
+			w.set.Take(fd, m.Connection, peerOf(fd))
+		case handoff.Metrics:
+			w.web.Take(fd, m.Connection)
+		default:
+			unix.Close(fd)
+			w.entry().WithField("tag", m.Tag).Error("BUG: a connection of a listener that is not known here")
+			w.gone(m.Connection)
+		}
 	case handoff.Drain:
 		w.drain(time.Duration(m.Value) * time.Millisecond)
 	default:
@@ -128,6 +139,7 @@ func (w *worker) drain(limit time.Duration) {
 	w.draining = true
 	w.entry().WithField("connections", w.set.Len()).Debug("draining")
 	w.set.Drain()
+	w.web.Drain()
 	w.leaveIfDone()
 }
 
@@ -142,10 +154,11 @@ func (w *worker) kill() {
 	w.entry().WithField("connections", w.set.Len()).Warn("the drain took too long: closing what is left")
 	w.killing.Set(w.loop.Now().Add(lastJobs))
 	w.set.Kill()
+	w.web.Kill()
 }
 
 func (w *worker) leaveIfDone() {
-	if w.draining && w.set.Len() == 0 {
+	if w.draining && w.set.Len() == 0 && w.web.Len() == 0 {
 		w.loop.Stop()
 	}
 }
@@ -216,19 +229,27 @@ func (w *worker) beat() {
 	w.turns = turns
 }
 
-// end waits for jobs and keeper, then closes. If one of them hangs nothing is closed under it: the process ends, and the
-// next life cleans up as after a crash.
-func (w *worker) end(kept <-chan struct{}, closeAll func()) {
+// end waits for jobs, web, keeper and watch, then closes. If one of them hangs nothing is closed under it: the process
+// ends, and the next life cleans up as after a crash.
+func (w *worker) end(kept, watched <-chan struct{}, closeAll func()) {
+	if !w.web.Close(lastJobs) {
+		w.entry().Warn("a request of the metrics listener is still out: leaving without it")
+		return
+	}
 	if !w.jobs.close(lastJobs) {
 		w.entry().Warn("jobs are still out: leaving without them")
 		return
 	}
-	select {
-	case <-kept:
-		closeAll()
-	case <-time.After(lastJobs):
-		w.entry().Warn("the keeper is still at work: leaving without it")
+	late := time.After(lastJobs)
+	for _, ended := range []<-chan struct{}{kept, watched} {
+		select {
+		case <-ended:
+		case <-late:
+			w.entry().Warn("the keeper is still at work, or the disk does not answer: leaving without it")
+			return
+		}
 	}
+	closeAll()
 }
 
 // peerOf is a socket's peer as the log shows it; empty: it is gone already.

@@ -132,8 +132,14 @@ func (p *parent) send(m handoff.Message, fd int) {
 	}
 }
 
-// connect gives the worker a connection and returns its other end.
+// connect gives the worker a connection of a main listener and returns its other end.
 func (p *parent) connect(number uint64) *net.TCPConn {
+	p.t.Helper()
+	return p.connectTo(handoff.Native, number)
+}
+
+// connectTo gives the worker a connection of the listener with this tag.
+func (p *parent) connectTo(tag uint8, number uint64) *net.TCPConn {
 	p.t.Helper()
 	ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -155,7 +161,7 @@ func (p *parent) connect(number uint64) *net.TCPConn {
 		p.t.Fatal(err)
 	}
 	if err := raw.Control(func(fd uintptr) {
-		p.send(handoff.Message{Kind: handoff.Socket, Connection: number}, int(fd))
+		p.send(handoff.Message{Kind: handoff.Socket, Tag: tag, Connection: number}, int(fd))
 	}); err != nil {
 		p.t.Fatal(err)
 	}
