@@ -66,7 +66,8 @@ func (c *Collector) Describe(to chan<- *prometheus.Desc) {
 	to <- c.latency
 }
 
-// Collect reads the page. Slots in which no worker was ever started are left out.
+// Collect reads the page. Slots in which no worker was ever started are left out. Of one whose worker has ended and is
+// not replaced only the counters are left, so that their sums do not fall.
 func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	to <- c.build
 	for i, r := range forServer {
@@ -74,14 +75,17 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	}
 	for i := range stats.Slots {
 		slot := c.page.Slot(i)
-		if stats.State(slot.State.Load()) != stats.Empty {
-			c.collect(to, slot, strconv.Itoa(i))
+		if state := stats.State(slot.State.Load()); state != stats.Empty {
+			c.collect(to, slot, strconv.Itoa(i), state == stats.Ended)
 		}
 	}
 }
 
-func (c *Collector) collect(to chan<- prometheus.Metric, slot *stats.Slot, worker string) {
+func (c *Collector) collect(to chan<- prometheus.Metric, slot *stats.Slot, worker string, ended bool) {
 	for i, r := range forWorkers {
+		if ended && r.kind == gauge {
+			continue
+		}
 		to <- prometheus.MustNewConstMetric(c.workers[i], r.kind, r.value(slot), worker)
 	}
 	for i, name := range stats.Reasons {

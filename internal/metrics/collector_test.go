@@ -126,6 +126,26 @@ func TestText(t *testing.T) {
 	}
 }
 
+// A worker that was replaced by one in another slot leaves its counters and nothing that looks alive.
+func TestEndedWorker(t *testing.T) {
+	p := page(t)
+	p.Slot(2).State.Store(uint64(stats.Ended))
+	p.Slot(2).Requests.Store(9)
+	text, err := Text(p, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	families := parse(t, text)
+	if got := find(t, families, "sluice_requests_total", "worker", "2").GetCounter().GetValue(); got != 9 {
+		t.Errorf("requests %v", got)
+	}
+	for _, name := range []string{"sluice_worker_ready", "sluice_connections", "sluice_store_read_only"} {
+		if n := len(families[name].GetMetric()); n != 1 {
+			t.Errorf("%s has %d workers, want 1", name, n)
+		}
+	}
+}
+
 // What Prometheus' own linter says of names, units and help.
 func TestLint(t *testing.T) {
 	text, err := Text(page(t), "test")

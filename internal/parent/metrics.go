@@ -3,12 +3,14 @@ package parent
 import (
 	"context"
 	"fmt"
+
+	"sluice/internal/handoff"
 )
 
 // The hand-off's tags: a worker serves HTTP on connections of the metrics listener.
 const (
-	tagMain    = 0
-	tagMetrics = 1
+	tagMain    = handoff.Native
+	tagMetrics = handoff.Metrics
 )
 
 // metricsAddresses is where counters can be read, if anywhere. Only loopback: the numbers tell who works

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +17,7 @@ type Health struct {
 	Writes   int64 // writes of this process that are durable
 	Free     int64 // bytes this user may still take
 	Size     int64 // bytes of the file system
-	Files    int64 // files that can still be made
+	Files    int64 // files that can still be made; the greatest number there is where the file system does not count them
 	Log      int64 // bytes of the database's log
 }
 
@@ -28,6 +29,9 @@ func (s *Store) Health() (Health, error) {
 		return h, fmt.Errorf("ask for free space: %w", err)
 	}
 	h.Free, h.Size, h.Files = int64(st.Bavail)*st.Bsize, int64(st.Blocks)*st.Bsize, int64(st.Ffree)
+	if st.Files == 0 {
+		h.Files = math.MaxInt64
+	}
 	info, err := os.Stat(s.folder.database() + "-wal") // stat only: to open and close it would drop SQLite's locks
 	if err == nil {
 		h.Log = info.Size()
