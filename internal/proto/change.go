@@ -3,8 +3,6 @@ package proto
 import (
 	"math"
 	"math/bits"
-
-	"github.com/tidwall/gjson"
 )
 
 // Op is what one change of a commit does.
@@ -163,9 +161,9 @@ func (r *changeReader) field(name string, v *value) {
 }
 
 // read reads entry i.
-func (r *changeReader) read(i int, json gjson.Result) (Change, *Error) {
+func (r *changeReader) read(i int, in *cursor) (Change, *Error) {
 	r.change = Change{Expect: ExpectAny, ExpectNode: ExpectAny}
-	seen, err := walk(json, changeFields, r.set)
+	seen, err := walk(in, changeFields, r.set)
 	if err != nil {
 		return Change{}, err
 	}

@@ -1,10 +1,6 @@
 package proto
 
-import (
-	"math"
-
-	"github.com/tidwall/gjson"
-)
+import "math"
 
 // Changes asks for what a namespace's journal tells after Since.
 type Changes struct {
@@ -77,9 +73,9 @@ func ParseChangesReply(raw []byte) (*ChangesReply, error) {
 			x.More = v.n != 0
 		case "entries":
 			r := newEntryReader()
-			x.Entries = make([]Entry, 0, len(v.json.Raw)/160+1) // about what a file takes
-			v.err = pageField.each(v, func(i int, json gjson.Result) *Error {
-				e, err := r.read(json, shapeRoot|shapeDeleted)
+			x.Entries = make([]Entry, 0, v.in.left()/160+1) // about what a file takes
+			v.err = pageField.each(v, func(i int, in *cursor) *Error {
+				e, err := r.read(in, shapeRoot|shapeDeleted)
 				if err == nil && i > 0 && e.Version < x.Entries[i-1].Version {
 					err = Errorf(BadHeader, "versions fall")
 				}

@@ -1,10 +1,6 @@
 package proto
 
-import (
-	"math"
-
-	"github.com/tidwall/gjson"
-)
+import "math"
 
 // Commit changes names, in one transaction.
 type Commit struct {
@@ -64,9 +60,9 @@ func ParseCommit(raw []byte) (*Commit, error) {
 			x.All = v.n == 1
 		case "changes":
 			r := newChangeReader()
-			x.Changes = make([]Change, 0, min(MaxBatch, len(v.json.Raw)/128+1)) // about what a put takes
-			v.err = changesField.each(v, func(i int, json gjson.Result) *Error {
-				c, err := r.read(i, json)
+			x.Changes = make([]Change, 0, min(MaxBatch, v.in.left()/128+1)) // about what a put takes
+			v.err = changesField.each(v, func(i int, in *cursor) *Error {
+				c, err := r.read(i, in)
 				x.Changes = append(x.Changes, c)
 				return err
 			})
@@ -115,9 +111,9 @@ func (x *CommitReply) parseEntries(v *value) *Error {
 			c.Message = v.s
 		}
 	}
-	return fatesField.each(v, func(_ int, json gjson.Result) *Error {
+	return fatesField.each(v, func(_ int, in *cursor) *Error {
 		c = Changed{}
-		_, err := walk(json, changedFields, set)
+		_, err := walk(in, changedFields, set)
 		switch {
 		case err != nil:
 		case c.Code == OK && (c.Node == 0 || c.Version == 0):

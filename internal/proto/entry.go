@@ -1,10 +1,6 @@
 package proto
 
-import (
-	"math"
-
-	"github.com/tidwall/gjson"
-)
+import "math"
 
 // Entry is a name as list, stat and changes show it.
 type Entry struct {
@@ -93,9 +89,9 @@ func (r *entryReader) field(name string, v *value) {
 	}
 }
 
-func (r *entryReader) read(json gjson.Result, may shape) (Entry, *Error) {
+func (r *entryReader) read(in *cursor, may shape) (Entry, *Error) {
 	r.entry = Entry{}
-	seen, err := walk(json, entryFields, r.set)
+	seen, err := walk(in, entryFields, r.set)
 	if err != nil {
 		return Entry{}, err
 	}

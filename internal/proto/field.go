@@ -28,14 +28,15 @@ type field struct {
 }
 
 // value is what a field held, already of its kind and in range: n for integers, words (their index) and booleans (0 or
-// 1), s for texts and names (raw bytes), and so on. Arrays are left in json for the setter, which reports in err.
+// 1), s for texts and names (raw bytes), and so on. An array is for the setter to go through, by each, with the cursor
+// that stands on it; it reports in err.
 type value struct {
 	n    int64
 	s    string
 	hash Hash
 	key  Key
 	bits Bitmap
-	json gjson.Result
+	in   *cursor
 	err  *Error
 }
 
@@ -53,7 +54,7 @@ func parse(raw []byte, most int, fields []field, set func(name string, v *value)
 	if !gjson.ValidBytes(raw) {
 		return Errorf(BadHeader, "not JSON")
 	}
-	_, err := walk(gjson.ParseBytes(raw), fields, set)
+	_, err := walk(newCursor(raw), fields, set)
 	return err
 }
 
@@ -67,33 +68,31 @@ func result[T any](x *T, err *Error) (*T, error) {
 
 // walk goes through an object once: every key is known and comes once, every value is of its kind and in range, every
 // field that is not optional is there. It answers with the set of fields seen, bit i for fields[i].
-func walk(object gjson.Result, fields []field, set func(name string, v *value)) (seen uint32, err *Error) {
-	if !object.IsObject() {
+func walk(c *cursor, fields []field, set func(name string, v *value)) (seen uint32, err *Error) {
+	if !c.enter('{') {
 		return 0, Errorf(BadHeader, "not an object")
 	}
 	var v value
-	object.ForEach(func(k, json gjson.Result) bool {
-		i := index(fields, k.Str)
+	last := -1
+	for first := true; c.more('}', first); first = false {
+		i, name := c.key(fields, last+1)
 		if i < 0 {
-			err = Errorf(BadHeader, "unknown field %q", cut(k.Str, 32))
-			return false
+			return seen, Errorf(BadHeader, "unknown field %q", cut(name, 32))
 		}
 		if seen&(1<<i) != 0 {
-			err = Errorf(BadHeader, "field %s twice", fields[i].name)
-			return false
+			return seen, Errorf(BadHeader, "field %s twice", name)
 		}
 		seen |= 1 << i
-		if err = fields[i].read(json, &v); err != nil {
-			return false
+		last = i
+		if err := fields[i].read(c, &v); err != nil {
+			return seen, err
 		}
-		set(fields[i].name, &v)
-		err = v.err
-		return err == nil
-	})
-	if err == nil {
-		err = missing(fields, seen)
+		set(name, &v)
+		if v.err != nil {
+			return seen, v.err
+		}
 	}
-	return seen, err
+	return seen, missing(fields, seen)
 }
 
 func index(fields []field, name string) int {
@@ -116,46 +115,27 @@ func missing(fields []field, seen uint32) *Error {
 }
 
 // read checks one value against its field and leaves it in v.
-func (f *field) read(json gjson.Result, v *value) *Error {
-	v.json = json
+func (f *field) read(c *cursor, v *value) *Error {
 	ok := false
 	switch f.want {
 	case anInteger:
-		v.n, ok = number(json.Raw, f.least, f.most)
-	case aText, aSecret:
-		v.s, ok = json.Str, json.Type == gjson.String && int64(len(json.Str)) >= f.least && int64(len(json.Str)) <= f.most
-		ok = ok && (f.want == aSecret || !hasControl(v.s))
+		v.n, ok = number(c.token(), f.least, f.most)
 	case aBool:
-		v.n, ok = 0, json.Type == gjson.True || json.Type == gjson.False
-		if json.Type == gjson.True {
+		word := c.token()
+		v.n, ok = 0, word == "true" || word == "false"
+		if word == "true" {
 			v.n = 1
 		}
-	case aName:
-		if json.Type == gjson.String {
-			raw, err := parseName(json.Str)
-			if err != nil {
+	case anArray:
+		v.in, ok = c, c.next() == '['
+	default:
+		var s string
+		if s, ok = c.str(); ok {
+			var err *Error
+			if ok, err = f.readString(s, v); err != nil {
 				return err
 			}
-			v.s, ok = raw, true
 		}
-	case aHash:
-		ok = json.Type == gjson.String && decodeHex(v.hash[:], json.Str)
-	case aKey:
-		ok = json.Type == gjson.String && decodeHex(v.key[:], json.Str)
-	case aBitmap:
-		n := int64(len(json.Str) / 2)
-		if json.Type == gjson.String && n >= f.least && n <= f.most {
-			v.bits = make(Bitmap, n)
-			ok = decodeHex(v.bits, json.Str)
-		}
-	case aWord:
-		for i, w := range f.words {
-			if json.Type == gjson.String && w == json.Str {
-				v.n, ok = int64(i), true
-			}
-		}
-	case anArray:
-		ok = json.IsArray()
 	}
 	if !ok {
 		return Errorf(BadHeader, "field %s: wrong value", f.name)
@@ -163,23 +143,52 @@ func (f *field) read(json gjson.Result, v *value) *Error {
 	return nil
 }
 
-// each goes through the array in v, which must have least..most values, until f reports an error; that error names the
-// entry.
-func (f *field) each(v *value, do func(i int, json gjson.Result) *Error) (err *Error) {
-	n := 0
-	v.json.ForEach(func(_, json gjson.Result) bool {
-		if int64(n) == f.most {
-			err = Errorf(BadHeader, "field %s: more than %d entries", f.name, f.most)
-			return false
+func (f *field) readString(s string, v *value) (ok bool, err *Error) {
+	switch f.want {
+	case aText, aSecret:
+		v.s = s
+		ok = int64(len(s)) >= f.least && int64(len(s)) <= f.most && (f.want == aSecret || !hasControl(s))
+	case aName:
+		v.s, err = parseName(s)
+		ok = err == nil
+	case aHash:
+		ok = decodeHex(v.hash[:], s)
+	case aKey:
+		ok = decodeHex(v.key[:], s)
+	case aBitmap:
+		if n := int64(len(s) / 2); n >= f.least && n <= f.most {
+			v.bits = make(Bitmap, n)
+			ok = decodeHex(v.bits, s)
 		}
-		if err = do(n, json); err != nil && err.Entry < 0 {
-			err.Entry = n
+	case aWord:
+		for i, w := range f.words {
+			if w == s {
+				v.n, ok = int64(i), true
+				break
+			}
 		}
-		n++
-		return err == nil
-	})
-	if err == nil && int64(n) < f.least {
-		err = Errorf(BadHeader, "field %s: %d entries, at least %d", f.name, n, f.least)
 	}
-	return err
+	return ok, err
+}
+
+// each goes through the array in v, which must have least..most values, until f reports an error; that error names the
+// entry. do reads the value the cursor stands on.
+func (f *field) each(v *value, do func(i int, c *cursor) *Error) *Error {
+	c, n := v.in, 0
+	c.enter('[')
+	for ; c.more(']', n == 0); n++ {
+		if int64(n) == f.most {
+			return Errorf(BadHeader, "field %s: more than %d entries", f.name, f.most)
+		}
+		if err := do(n, c); err != nil {
+			if err.Entry < 0 {
+				err.Entry = n
+			}
+			return err
+		}
+	}
+	if int64(n) < f.least {
+		return Errorf(BadHeader, "field %s: %d entries, at least %d", f.name, n, f.least)
+	}
+	return nil
 }

@@ -1,10 +1,6 @@
 package proto
 
-import (
-	"math"
-
-	"github.com/tidwall/gjson"
-)
+import "math"
 
 // GetObjects asks for whole contents. The reply answers a prefix of what was asked: at most MaxBatch contents and
 // MaxObjectsBody bytes, at least one entry. An object that is not held, or too large, is answered with a code and no bytes.
@@ -52,9 +48,9 @@ func ParseGetObjectsReply(raw []byte) (*GetObjectsReply, error) {
 				o.Code = Code(v.n)
 			}
 		}
-		v.err = gotField.each(v, func(_ int, json gjson.Result) *Error {
+		v.err = gotField.each(v, func(_ int, in *cursor) *Error {
 			o = GotObject{Size: -1}
-			_, err := walk(json, gotObjectFields, set)
+			_, err := walk(in, gotObjectFields, set)
 			switch {
 			case err != nil:
 			case o.Code == OK && (o.Size < 0 || o.Size > MaxObjectsBody):

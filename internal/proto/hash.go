@@ -47,7 +47,7 @@ func decodeHex(to []byte, s string) bool {
 		return false
 	}
 	for i := range to {
-		hi, lo := unhex(s[2*i]), unhex(s[2*i+1])
+		hi, lo := hexValues[s[2*i]], hexValues[s[2*i+1]]
 		if hi|lo > 15 {
 			return false
 		}
@@ -56,13 +56,13 @@ func decodeHex(to []byte, s string) bool {
 	return true
 }
 
-// unhex is the value of a lower-case hex digit, or 255.
-func unhex(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
+// hexValues holds the value of every lower-case hex digit, 255 for all other bytes.
+var hexValues = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 255
 	}
-	return 255
-}
+	for i := range digits {
+		t[digits[i]] = byte(i)
+	}
+	return t
+}()

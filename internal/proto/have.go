@@ -1,7 +1,5 @@
 package proto
 
-import "github.com/tidwall/gjson"
-
 // Have asks which of these contents this account holds.
 type Have struct{ Hashes []Hash }
 
@@ -17,10 +15,10 @@ var (
 // parseHashes reads the only field of have and get-objects.
 func parseHashes(raw []byte) (hashes []Hash, err *Error) {
 	err = parse(raw, MaxHeaderBatch, haveFields, func(_ string, v *value) {
-		hashes = make([]Hash, 0, min(MaxBatch, len(v.json.Raw)/66))
-		v.err = hashesField.each(v, func(_ int, json gjson.Result) *Error {
+		hashes = make([]Hash, 0, min(MaxBatch, v.in.left()/66))
+		v.err = hashesField.each(v, func(_ int, in *cursor) *Error {
 			var h Hash
-			if json.Type != gjson.String || !decodeHex(h[:], json.Str) {
+			if s, ok := in.str(); !ok || !decodeHex(h[:], s) {
 				return Errorf(BadHeader, "field hashes: wrong value")
 			}
 			hashes = append(hashes, h)

@@ -1,10 +1,6 @@
 package proto
 
-import (
-	"math"
-
-	"github.com/tidwall/gjson"
-)
+import "math"
 
 // Hello is the first request on every connection: the versions offered, at least one, and the device token, if any.
 type Hello struct {
@@ -52,8 +48,8 @@ func ParseHello(raw []byte) (*Hello, error) {
 	return result(x, parse(raw, MaxHeaderBefore, helloFields, func(name string, v *value) {
 		switch name {
 		case "versions":
-			v.err = helloVersions.each(v, func(_ int, json gjson.Result) *Error {
-				n, ok := number(json.Raw, 1, math.MaxUint8)
+			v.err = helloVersions.each(v, func(_ int, in *cursor) *Error {
+				n, ok := number(in.token(), 1, math.MaxUint8)
 				if !ok {
 					return Errorf(BadHeader, "field versions: wrong value")
 				}

@@ -1,10 +1,6 @@
 package proto
 
-import (
-	"math"
-
-	"github.com/tidwall/gjson"
-)
+import "math"
 
 // List asks for the children of a folder, or with Recursive for all below it, folders before what they hold.
 type List struct {
@@ -78,9 +74,9 @@ func ParseListReply(raw []byte) (*ListReply, error) {
 			x.More = v.n != 0
 		case "entries":
 			r := newEntryReader()
-			x.Entries = make([]Entry, 0, len(v.json.Raw)/160+1) // about what a file takes
-			v.err = entriesField.each(v, func(_ int, json gjson.Result) *Error {
-				e, err := r.read(json, 0)
+			x.Entries = make([]Entry, 0, v.in.left()/160+1) // about what a file takes
+			v.err = entriesField.each(v, func(_ int, in *cursor) *Error {
+				e, err := r.read(in, 0)
 				x.Entries = append(x.Entries, e)
 				return err
 			})

@@ -1,10 +1,6 @@
 package proto
 
-import (
-	"math"
-
-	"github.com/tidwall/gjson"
-)
+import "math"
 
 // Object is one content of a put-objects.
 type Object struct {
@@ -55,8 +51,8 @@ func ParsePutObjects(raw []byte) (*PutObjects, error) {
 				o.Size = v.n
 			}
 		}
-		v.err = objectsField.each(v, func(_ int, json gjson.Result) *Error {
-			_, err := walk(json, objectFields, set)
+		v.err = objectsField.each(v, func(_ int, in *cursor) *Error {
+			_, err := walk(in, objectFields, set)
 			x.Objects = append(x.Objects, o)
 			return err
 		})
@@ -92,9 +88,9 @@ func ParsePutObjectsReply(raw []byte) (*PutObjectsReply, error) {
 	x := &PutObjectsReply{}
 	return result(x, parse(raw, MaxReplyHeader, putObjectsReplyFields, func(_ string, v *value) {
 		named := NewBitmap(MaxBatch)
-		v.err = failedField.each(v, func(_ int, json gjson.Result) *Error {
+		v.err = failedField.each(v, func(_ int, in *cursor) *Error {
 			var e EntryError
-			_, err := walk(json, entryErrorFields, func(name string, v *value) {
+			_, err := walk(in, entryErrorFields, func(name string, v *value) {
 				switch name {
 				case "entry":
 					e.Entry = int(v.n)

@@ -1,6 +1,9 @@
 package proto
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // scan goes over a header before anything looks into it, in linear time. It refuses what is not UTF-8, nests deeper than
 // MaxDepth (a JSON parser that recurses would end the process with a stack that recover cannot catch), or holds half a
@@ -35,6 +38,10 @@ func scan(raw []byte) *Error {
 
 // scanString tells the length of the string that b is within, its closing quote included.
 func scanString(b []byte) (int, *Error) {
+	end := bytes.IndexByte(b, '"')
+	if end >= 0 && bytes.IndexByte(b[:end], '\\') < 0 {
+		return end + 1, nil
+	}
 	for i := 0; i < len(b); i++ {
 		switch b[i] {
 		case '"':

@@ -1,10 +1,6 @@
 package proto
 
-import (
-	"math"
-
-	"github.com/tidwall/gjson"
-)
+import "math"
 
 // Stat follows a path from Node. It answers what it found of it, so a missing name is a shorter answer, no error.
 type Stat struct {
@@ -45,11 +41,12 @@ func ParseStat(raw []byte) (*Stat, error) {
 		case "node":
 			x.Node = v.n
 		case "path":
-			v.err = pathField.each(v, func(_ int, json gjson.Result) *Error {
-				if json.Type != gjson.String {
+			v.err = pathField.each(v, func(_ int, in *cursor) *Error {
+				s, ok := in.str()
+				if !ok {
 					return Errorf(BadHeader, "field path: wrong value")
 				}
-				raw, err := parseName(json.Str)
+				raw, err := parseName(s)
 				x.Path = append(x.Path, raw)
 				return err
 			})
@@ -82,12 +79,12 @@ func ParseStatReply(raw []byte) (*StatReply, error) {
 			x.Journal = v.n
 		case "entries":
 			r := newEntryReader()
-			v.err = foundField.each(v, func(i int, json gjson.Result) *Error {
+			v.err = foundField.each(v, func(i int, in *cursor) *Error {
 				may := shape(0)
 				if i == 0 {
 					may = shapeRoot
 				}
-				e, err := r.read(json, may)
+				e, err := r.read(in, may)
 				if err == nil && i > 0 && e.Parent != x.Entries[i-1].Node {
 					err = Errorf(BadHeader, "an entry that does not stand in the one before it")
 				}
