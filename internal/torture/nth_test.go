@@ -129,7 +129,6 @@ func (n *nth) series(trial *trial, f fault) bool {
 	n.Helper()
 	for f.nth = 1; f.nth < 200; f.nth++ {
 		if !n.run(trial, f) {
-			n.samePipes(fmt.Sprintf("%s: %v", trial.name, f))
 			return true
 		}
 	}
@@ -238,6 +237,7 @@ func (n *nth) replace() {
 // whole stops everything, as by a kill, and looks at all that was acknowledged and at the data folder.
 func (n *nth) whole() {
 	n.Helper()
+	n.samePipes("after the failures")
 	n.killAll()
 	n.startUp()
 	n.checkAll("after the failures")
