@@ -32,9 +32,8 @@ type load struct {
 }
 
 const (
-	loadClients = 6
-	loadPause   = 4 * time.Millisecond // between the calls of one client: some hundred calls a second in all
-	loadTries   = 20
+	loadPause = 4 * time.Millisecond // between the calls of one client: some hundred calls a second in all
+	loadTries = 20
 )
 
 // startLoad logs clients in at s and lets them work until stop.
@@ -42,7 +41,7 @@ func startLoad(s *server) *load {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &load{t: s.t, cancel: cancel, began: time.Now()}
-	for i := range loadClients {
+	for i := range rounds(6, 16) {
 		// No tries of its own: they are counted here.
 		r, err := client.Dial(ctx, client.Options{Address: "sluice+plain://" + s.address, Connections: 2, Retries: -1, Timeout: 20 * time.Second})
 		if err == nil {
@@ -89,7 +88,7 @@ func (l *load) stop() {
 func (l *load) work(ctx context.Context, r *client.Remote, number int) {
 	root := r.Hello().Root
 	for round := uint64(0); ctx.Err() == nil; round++ {
-		body := content(round*loadClients+uint64(number), 100+rand.IntN(5000))
+		body := content(round*16+uint64(number), 100+rand.IntN(5000))
 		hash := client.Hash(blake3(body))
 		name := fmt.Sprintf("load %d-%d", number, round%50)
 		l.call(ctx, "put-objects", func() error {
