@@ -25,13 +25,8 @@ type service struct {
 // startService runs a copy of sluiced with a configuration file of these lines, as more says beside it.
 func startService(t *testing.T, lines string, more ...func(*exec.Cmd)) *service {
 	t.Helper()
-	dir := t.TempDir()
-	v := &service{program: filepath.Join(dir, "sluiced"), config: filepath.Join(dir, "sluiced.toml")}
-	v.server = server{t: t, data: filepath.Join(dir, "data"), log: &logBuffer{}, ended: make(chan struct{})}
-	addUser(t, v.data, "ann")
-	v.install()
-	v.configure(lines)
-	log := filepath.Join(dir, "log") // a file: a successor writes to it as well
+	v := unstarted(t, lines)
+	log := filepath.Join(filepath.Dir(v.data), "log") // a file: a successor writes to it as well
 	file, err := os.Create(log)
 	must(t, err)
 	defer file.Close()
