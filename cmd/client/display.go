@@ -144,7 +144,7 @@ func (d *drawing) json(now time.Time) {
 func (d *drawing) bar() {
 	width := 80
 	if f, ok := d.p.stderr.(*os.File); ok {
-		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 { // lint:allow a terminal is written to blocking anyway
 			width = w
 		}
 	}

@@ -54,3 +54,5 @@ func (p *program) folderOf(variable, fallback string) (string, error) {
 func (p *program) configFolder() (string, error) { return p.folderOf("XDG_CONFIG_HOME", ".config") }
 
 func (p *program) stateFolder() (string, error) { return p.folderOf("XDG_STATE_HOME", ".local/state") }
+
+func (p *program) cacheFolder() (string, error) { return p.folderOf("XDG_CACHE_HOME", ".cache") }

@@ -49,11 +49,11 @@ func (p *program) password(from passwordSource, user string) (string, error) {
 		}
 	}
 	f, ok := p.stdin.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if !ok || !term.IsTerminal(int(f.Fd())) { // lint:allow a terminal is read blocking anyway
 		return "", usagef("there is no terminal to ask for the password at: use --password-stdin or --password-file")
 	}
 	fmt.Fprintf(p.stderr, "Password of %s: ", visible(user))
-	b, err := term.ReadPassword(int(f.Fd()))
+	b, err := term.ReadPassword(int(f.Fd())) // lint:allow as above
 	fmt.Fprintln(p.stderr)
 	if err != nil {
 		return "", fmt.Errorf("read the password: %w", err)

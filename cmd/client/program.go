@@ -110,7 +110,7 @@ func (p *program) interrupts() func() {
 // onTerminal says whether a stream is a terminal.
 func onTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	return ok && term.IsTerminal(int(f.Fd())) // lint:allow a standard stream is used blocking anyway
 }
 
 // say prints a line for people: nothing with --quiet or --json.

@@ -88,6 +88,9 @@ func (t *transfer) begin(ctx context.Context) (syncer.Common, error) {
 		Server: t.server.Remote, Dir: t.dir, Path: t.path.names, Filter: &t.flags.filter, Delete: t.flags.delete,
 		MaxDelete: limit, Sure: p.flags.yes, Checksum: t.flags.checksum, DryRun: t.flags.dry, Progress: &t.progress, Stop: p.stop,
 	}
+	if dir, err := p.cacheFolder(); err == nil { // without one, nothing is remembered
+		c.Listings = syncer.Listings(filepath.Join(dir, "listings"))
+	}
 	if p.flags.json || p.flags.verbose || t.flags.dry {
 		c.Events = p.event
 	}

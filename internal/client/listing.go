@@ -60,6 +60,7 @@ type gathering struct {
 	newest int64 // journal of the latest page
 	pages  []Entry
 	ends   map[int64]bool // nodes that pages ended with
+	most   int            // pages of changes that are worth reading; 0: any number
 
 	// Only when the journal moved:
 	known  map[int64]Entry
@@ -175,7 +176,10 @@ func (g *gathering) settle(ctx context.Context) error {
 // changes applies all pages of changes and tells which folders they named, and up to which journal number they go.
 func (g *gathering) changes(ctx context.Context) (folders []int64, journal int64, err error) {
 	since := g.since
-	for {
+	for read := 1; ; read++ {
+		if g.most > 0 && read > g.most {
+			return nil, 0, errRestart
+		}
 		page, err := g.remote.Changes(ctx, ChangesRequest{Epoch: g.epoch, Since: since})
 		if err != nil {
 			return nil, 0, err
@@ -210,7 +214,8 @@ func (g *gathering) apply(e Entry) error {
 	case found && old.Version > e.Version:
 	case e.Deleted:
 		delete(g.known, e.Node)
-	case found && (old.Parent != e.Parent || old.Name != e.Name) && (e.Kind == KindFolder || g.ends[e.Node]):
+		delete(g.listed, e.Node) // should it come back, it is listed again
+	case found && len(g.ends) > 0 && (old.Parent != e.Parent || old.Name != e.Name) && (e.Kind == KindFolder || g.ends[e.Node]):
 		// The next page began after this node's new place: what lies between may have been left out, and is not told.
 		return errRestart
 	default:

@@ -47,13 +47,13 @@ func migrate(path, gate string) error {
 		return err
 	}
 	schema := db.Schema{Files: sub, ID: applicationID}
-	f, err := os.OpenFile(gate, os.O_RDWR|os.O_CREATE, 0o600)
+	fd, err := unix.Open(gate, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the state's lock: %w", err)
 	}
-	defer f.Close()
+	defer unix.Close(fd)
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		err := unix.Flock(fd, unix.LOCK_EX)
 		if err == nil {
 			break
 		}

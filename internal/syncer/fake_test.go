@@ -23,9 +23,10 @@ type fake struct {
 	names    map[nameKey]int64
 	contents map[client.Hash][]byte
 	version  int64
+	epoch    int64
 
-	puts, haves, commits, fetched int // requests and contents
-	putBytes                      int64
+	puts, haves, commits, fetched, lists, sinces int // requests and contents
+	putBytes                                     int64
 
 	beforePut    func()                                        // may change local files
 	beforeCommit func(*client.CommitRequest)                   // may change the tree; called without the lock
@@ -215,7 +216,7 @@ func (f *fake) Stat(_ context.Context, node int64, path []string) (*client.StatR
 	if at == nil {
 		return nil, client.NewError("stat", client.NotFound, "not found")
 	}
-	reply := &client.StatReply{Entries: []client.Entry{*at}}
+	reply := &client.StatReply{Epoch: f.epoch, Journal: f.version, Entries: []client.Entry{*at}}
 	for _, name := range path {
 		if at = f.child(at.Node, name); at == nil {
 			break
@@ -242,7 +243,16 @@ func (f *fake) ListAll(_ context.Context, node int64) (*client.Listing, error) {
 	if f.listed != nil {
 		list = f.listed(list)
 	}
-	return &client.Listing{Entries: list}, nil
+	f.lists++
+	return &client.Listing{Epoch: f.epoch, Journal: f.version, Entries: list}, nil
+}
+
+// ListSince lists all, unless a test gives the fake a way to tell changes.
+func (f *fake) ListSince(ctx context.Context, node int64, old *client.Listing) (*client.Listing, error) {
+	f.mu.Lock()
+	f.sinces++
+	f.mu.Unlock()
+	return f.ListAll(ctx, node)
 }
 
 func (f *fake) GetObjects(_ context.Context, hashes []client.Hash, buf []byte) ([]client.Got, error) {

@@ -14,7 +14,7 @@ import (
 
 // sendLarge sends files above MaxObjectsBody, one after another: each uses all connections.
 func (p *pusher) sendLarge(ctx context.Context, tasks []task) {
-	p.learnSizes(p.root)
+	p.learnSizes(p.there.tree())
 	for _, t := range tasks {
 		if ctx.Err() != nil || p.stopped() {
 			return
@@ -85,16 +85,15 @@ func (p *pusher) tryLarge(work, ctx context.Context, t task) error {
 		return fileError{err}
 	}
 	defer f.Close()
-	fd := int(f.Fd())
 	for try := 0; ; try++ {
-		if err := refresh(fd, t.Src); err != nil {
+		if err := refresh(f, t.Src); err != nil {
 			return fileError{err}
 		}
 		before := *t.Src
 		h, instant, err := p.largeContent(work, f, t)
 		var after Node
 		if err == nil {
-			if err := refresh(fd, &after); err != nil {
+			if err := refresh(f, &after); err != nil {
 				return fileError{err}
 			}
 			if after.Size != before.Size || after.Mtime != before.Mtime || after.Ctime != before.Ctime {
@@ -191,10 +190,18 @@ func (c *contextFile) Read(b []byte) (int, error) {
 }
 
 // refresh takes a file's facts anew.
-func refresh(fd int, n *Node) error {
-	var st unix.Stat_t
-	if err := fstat(fd, &st); err != nil {
+func refresh(f *os.File, n *Node) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
 		return err
+	}
+	var st unix.Stat_t
+	var failed error
+	if err := raw.Control(func(fd uintptr) { failed = fstat(int(fd), &st) }); err != nil {
+		return err
+	}
+	if failed != nil {
+		return failed
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return errors.New("it is no longer a file")

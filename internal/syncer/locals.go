@@ -117,7 +117,7 @@ func (p *puller) localHash(ctx context.Context, n *Node, buf []byte) (client.Has
 	}
 	defer f.Close()
 	for range 3 {
-		if err := refresh(int(f.Fd()), n); err != nil {
+		if err := refresh(f, n); err != nil {
 			return client.Hash{}, err
 		}
 		before := *n
@@ -125,7 +125,7 @@ func (p *puller) localHash(ctx context.Context, n *Node, buf []byte) (client.Has
 		if err != nil {
 			return client.Hash{}, err
 		}
-		if err := refresh(int(f.Fd()), n); err != nil {
+		if err := refresh(f, n); err != nil {
 			return client.Hash{}, err
 		}
 		if before.Size == n.Size && before.Mtime == n.Mtime && before.Ctime == n.Ctime {

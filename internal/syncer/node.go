@@ -62,6 +62,18 @@ func (n *Node) count() (files int, bytes int64) {
 	return files, bytes
 }
 
+// holdsNone says whether nothing lies below n; nil: there is no such folder.
+func (n *Node) holdsNone() bool { return n == nil || len(n.Children) == 0 }
+
+// names counts all names below n.
+func (n *Node) names() int {
+	all := len(n.Children)
+	for i := range n.Children {
+		all += n.Children[i].names()
+	}
+	return all
+}
+
 // whole says whether all below n is known, and nothing of it excluded or special, so that n may be deleted as one.
 func (n *Node) whole() bool {
 	if n.Excluded || n.Unknown || n.Kind == kindSpecial {

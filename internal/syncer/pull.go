@@ -164,13 +164,12 @@ func (p *puller) lookRemote(ctx context.Context) error {
 	if where.last().Kind != proto.KindFolder {
 		return coded(client.ExitUsage, "%s on the server is a file: fetch it with `sluice get`", name)
 	}
-	listing, err := p.Server.ListAll(ctx, where.last().Node)
+	there, err := p.view(ctx, where)
 	if err != nil {
 		return err
 	}
-	if p.root, err = remoteTree(where.last(), listing.Entries); err != nil {
-		return err
-	}
+	p.keep(there)
+	p.root = there.root
 	markExcluded(p.root, p.Filter)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/client"
+	"sluice/internal/proto"
 )
 
 // PushOptions say what to push where.
@@ -25,8 +26,10 @@ type PushOptions struct {
 
 // Push makes the server's folder hold what the local folder holds. Totals are valid with an error too.
 func Push(ctx context.Context, o PushOptions) (*Totals, error) {
-	p := &pusher{PushOptions: o, tally: newTally(&o.Common), began: time.Now()}
+	p := &pusher{PushOptions: o, tally: newTally(&o.Common), began: time.Now(), own: &own{Server: o.Server}}
+	p.Server = p.own
 	err := p.run(ctx)
+	p.keepView()
 	p.totals.Took = time.Since(p.began)
 	sortProblems(p.totals.Problems)
 	if err == nil {
@@ -43,7 +46,8 @@ type pusher struct {
 	at    *beneath
 	local *scanned
 	where *place
-	root  *Node // the server's tree; nil: the folder is missing
+	there *view // the server's tree; nil: the folder is missing
+	own   *own  // the server, seen by this push
 	empty bool  // the account holds nothing at all, so nothing can be there already
 
 	plan *Plan
@@ -73,7 +77,7 @@ func (p *pusher) run(ctx context.Context) error {
 			return err
 		}
 	}
-	p.plan = Compare(&p.local.root, p.root, Rules{
+	p.plan = Compare(&p.local.root, p.there.tree(), Rules{
 		Delete:     p.Delete,
 		TrustTimes: !p.Checksum,
 		KeepRoot:   len(p.Path) == 0,
@@ -90,7 +94,32 @@ func (p *pusher) run(ctx context.Context) error {
 	if p.stopped() {
 		return ErrInterrupted
 	}
+	if p.there.tree().holdsNone() && len(p.plan.Files) > 0 {
+		if q, err := p.Server.Quota(ctx); err == nil {
+			p.empty = q.Used == 0 && q.Held == 0
+		}
+	}
 	return p.carryOut(ctx)
+}
+
+// keepView remembers the server's tree as it is after this push, or at least as it was before.
+func (p *pusher) keepView() {
+	switch {
+	case p.plan == nil:
+	case p.there != nil:
+		top := p.where.last()
+		if now := p.own.after(p.there, top); now != nil {
+			p.keep(now)
+		} else {
+			p.keep(p.there)
+		}
+	default:
+		if id, ok := p.folders.id(&p.local.root); ok {
+			top := client.Entry{Node: id, Kind: proto.KindFolder}
+			before := &view{epoch: p.where.epoch, journal: p.where.journal, root: &Node{ID: id, Kind: proto.KindFolder}}
+			p.keep(p.own.after(before, top))
+		}
+	}
 }
 
 // openLocal opens the folder that is pushed.
@@ -119,11 +148,6 @@ func (p *pusher) look(ctx context.Context) error {
 		}
 	})
 	group.Go(func() {
-		if q, err := p.Server.Quota(ctx); err == nil {
-			p.empty = q.Used == 0 && q.Held == 0
-		}
-	})
-	group.Go(func() {
 		var err error
 		if p.where, err = folderAt(ctx, p.Server, p.Path); err != nil {
 			cancel(err)
@@ -132,16 +156,11 @@ func (p *pusher) look(ctx context.Context) error {
 		if len(p.where.missing) > 0 {
 			return
 		}
-		listing, err := p.Server.ListAll(ctx, p.where.last().Node)
-		if err != nil {
+		if p.there, err = p.view(ctx, p.where); err != nil {
 			cancel(err)
 			return
 		}
-		if p.root, err = remoteTree(p.where.last(), listing.Entries); err != nil {
-			cancel(err)
-			return
-		}
-		markExcluded(p.root, p.Filter)
+		markExcluded(p.there.root, p.Filter)
 	})
 	group.Wait()
 	return context.Cause(ctx)

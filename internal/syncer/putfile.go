@@ -104,5 +104,5 @@ func putBytes(ctx context.Context, s Server, b []byte) (h client.Hash, instant b
 // factsOf takes the facts of an open regular file.
 func factsOf(f *os.File) (*Node, error) {
 	n := new(Node)
-	return n, refresh(int(f.Fd()), n)
+	return n, refresh(f, n)
 }

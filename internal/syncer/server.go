@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"sluice/internal/client"
@@ -21,6 +20,7 @@ type Server interface {
 	Commit(ctx context.Context, c *client.CommitRequest) (*client.CommitReply, error)
 	Stat(ctx context.Context, node int64, path []string) (*client.StatReply, error)
 	ListAll(ctx context.Context, node int64) (*client.Listing, error)
+	ListSince(ctx context.Context, node int64, old *client.Listing) (*client.Listing, error)
 	GetObjects(ctx context.Context, hashes []client.Hash, buf []byte) ([]client.Got, error)
 	Upload(ctx context.Context, f *os.File, size int64, progress func(n int64)) (client.Hash, error)
 	Download(ctx context.Context, hash client.Hash, size int64, f *os.File, progress func(n int64)) error
@@ -32,6 +32,7 @@ type Common struct {
 	Dir       string   // the local folder
 	Path      []string // the server's folder
 	Filter    *Filter
+	Listings  Listings // what is remembered of the server's trees
 	Delete    bool
 	MaxDelete MaxDelete
 	Sure      bool // mass deletes are meant
@@ -93,60 +94,8 @@ func coded(code int, format string, args ...any) error {
 	return &codedError{text: fmt.Sprintf(format, args...), code: code}
 }
 
-// place is what stands at a path of the server, or how far the path goes.
-type place struct {
-	found   []client.Entry // the root, then one for each name that was found
-	missing []string       // the rest of the path
-}
-
-// last is the deepest entry found.
-func (p *place) last() client.Entry { return p.found[len(p.found)-1] }
-
-// lookUp follows a path from the root of home.
-func lookUp(ctx context.Context, s Server, path []string) (*place, error) {
-	if len(path) > client.MaxPath {
-		return nil, coded(client.ExitUsage, "the path has %d names, the most is %d", len(path), client.MaxPath)
-	}
-	reply, err := s.Stat(ctx, 0, path)
-	if err != nil {
-		return nil, err
-	}
-	if len(reply.Entries) == 0 || len(reply.Entries) > len(path)+1 {
-		return nil, fmt.Errorf("stat answered %d entries for %d names: %w", len(reply.Entries), len(path), errHostile)
-	}
-	for i, e := range reply.Entries[1:] {
-		if e.Name != path[i] {
-			return nil, fmt.Errorf("stat answered %q for %q: %w", e.Name, path[i], errHostile)
-		}
-	}
-	return &place{found: reply.Entries, missing: path[len(reply.Entries)-1:]}, nil
-}
-
-// folderAt is lookUp for a path that must be a folder as far as it exists.
-func folderAt(ctx context.Context, s Server, path []string) (*place, error) {
-	p, err := lookUp(ctx, s, path)
-	if err != nil {
-		return nil, err
-	}
-	if last := p.last(); last.Kind != proto.KindFolder {
-		return nil, coded(client.ExitOther, "%s on the server is a file, not a folder",
-			Terminal(strings.Join(path[:len(p.found)-1], "/")))
-	}
-	return p, nil
-}
-
 // Terminal makes a name safe to show: control characters become visible.
 func Terminal(raw string) string { return proto.Terminal(raw) }
 
 // EscapeName is the %XX form of a name that --json output uses.
 func EscapeName(raw string) string { return proto.EscapeName(raw) }
-
-// Locate follows a path from the root of home: the root and one entry for each name that is there, and the names that
-// are not.
-func Locate(ctx context.Context, s Server, path []string) (found []client.Entry, missing []string, err error) {
-	p, err := lookUp(ctx, s, path)
-	if err != nil {
-		return nil, nil, err
-	}
-	return p.found, p.missing, nil
-}
