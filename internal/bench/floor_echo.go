@@ -14,7 +14,7 @@ func floorEcho(j job, ready func(string)) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	e := echo{request: j.Request, reply: make([]byte, j.Reply), file: -1}
+	e := echo{request: j.Request, reply: make([]byte, j.Reply), file: -1, listener: -1}
 	if j.File != "" {
 		f, err := os.Open(j.File)
 		if err != nil {
@@ -44,10 +44,11 @@ func floorEcho(j job, ready func(string)) (answer, error) {
 }
 
 type echo struct {
-	request int
-	reply   []byte
-	file    int // -1: replies come from memory
-	body    int // how much of a reply is read from the file, at its end
+	request  int
+	reply    []byte
+	file     int // -1: replies come from memory
+	listener int // -1: connections are brought to the loop
+	body     int // how much of a reply is read from the file, at its end
 }
 
 func (e echo) loop(epoll int) {
@@ -63,6 +64,10 @@ func (e echo) loop(epoll int) {
 		}
 		for i := range max(n, 0) {
 			fd := events[i].Fd
+			if int(fd) == e.listener {
+				e.take(epoll)
+				continue
+			}
 			got, err := unix.Read(int(fd), in)
 			if err == unix.EAGAIN || err == unix.EINTR {
 				continue
@@ -88,4 +93,42 @@ func (e echo) loop(epoll int) {
 			}
 		}
 	}
+}
+
+// take accepts a connection, if no other loop has been faster.
+func (e echo) take(epoll int) {
+	fd, err := accept(e.listener)
+	if err != nil {
+		return
+	}
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
+	if unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &event) != nil {
+		unix.Close(fd)
+	}
+}
+
+// floorAccept is the echo whose loops accept for themselves: what a new connection costs without a parent that hands it
+// over.
+func floorAccept(j job, ready func(string)) (answer, error) {
+	listener, address, err := listen(j.Congestion)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := unix.SetNonblock(listener, true); err != nil {
+		return answer{}, err
+	}
+	e := echo{request: j.Request, reply: make([]byte, j.Reply), file: -1, listener: listener}
+	for range j.Loops {
+		epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+		if err != nil {
+			return answer{}, err
+		}
+		event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLEXCLUSIVE, Fd: int32(listener)}
+		if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, listener, &event); err != nil {
+			return answer{}, err
+		}
+		go e.loop(epoll)
+	}
+	ready(address)
+	select {}
 }

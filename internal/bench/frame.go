@@ -11,6 +11,8 @@ const (
 	preludeLen = 24
 	typeHello  = 1
 	typePing   = 2
+	typeList   = 21
+	typeStat   = 22
 	typeGet    = 24
 	typeGets   = 25
 	flagError  = 2
@@ -46,6 +48,13 @@ func getObjectsFrame(hashes [][32]byte) []byte {
 		quoted[i] = fmt.Sprintf(`"%x"`, h)
 	}
 	return frame(typeGets, `{"hashes":[`+strings.Join(quoted, ",")+`]}`)
+}
+
+func listFrame(node int64) []byte { return frame(typeList, fmt.Sprintf(`{"node":%d}`, node)) }
+
+// statFrame asks for a path whose names need no escapes.
+func statFrame(path ...string) []byte {
+	return frame(typeStat, `{"path":["`+strings.Join(path, `","`)+`"]}`)
 }
 
 // parseReply reads a reply's prelude: how long the header and the body behind it are.

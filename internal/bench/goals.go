@@ -1,40 +1,92 @@
 package bench
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
-// goal is a figure to reach: a ratio of ours to another variant, within the rounds of this run.
+// goal is a figure to reach: a ratio of ours to another variant within the rounds of this run, or a figure of ours.
 type goal struct {
 	workload workload
-	versus   string
+	versus   string // a variant; empty: the figure itself counts
 	figure   func(measure) float64
 	what     string
 	bound    float64
 	atMost   bool
 	aim      float64 // 0: none beyond the bound
+	from     string  // the variant that is looked at; empty: ours
+	note     bool    // it is shown, and cannot be missed
+	own      func(found) []float64
 }
+
+// found are all results: workload, variant.
+type found = map[string]map[string]series
 
 func goals() []goal {
 	rate, server := measure.rate, measure.serverCPU
 	return []goal{
-		{down1, "floor", server, "server CPU", 1.2, true, 0},
-		{down1, "floor", rate, "throughput", 0.9, false, 0},
-		{down4, "floor", server, "server CPU", 1.2, true, 0},
-		{down4, "floor", rate, "throughput", 0.9, false, 0},
-		{up1, "floor", rate, "throughput", 0.8, false, 0},
-		{up4, "floor", rate, "throughput", 0.85, false, 0},
-		{up1, "rsync", rate, "throughput", 1.5, false, 2},
-		{treeFirst, "rsync", rate, "files a second", 1, false, 2},
-		{treeSame, "rsync", rate, "files a second", 2, false, 3},
-		{pings, "floor", rate, "requests a second", 0.6, false, 0},
-		{smalls, "nginx", rate, "requests a second", 0.5, false, 0},
-		{batched, "nginx", rate, "contents a second", 2, false, 0},
+		{workload: down1, versus: "floor", figure: server, what: "server CPU", bound: 1.2, atMost: true},
+		{workload: down1, versus: "floor", figure: rate, what: "throughput", bound: 0.9},
+		{workload: down4, versus: "floor", figure: server, what: "server CPU", bound: 1.2, atMost: true},
+		{workload: down4, versus: "floor", figure: rate, what: "throughput", bound: 0.9},
+		{workload: up1, versus: "floor", figure: rate, what: "throughput", bound: 0.8},
+		{workload: up4, versus: "floor", figure: rate, what: "throughput", bound: 0.85},
+		{workload: up1, versus: "rsync", figure: rate, what: "throughput", bound: 1.5, aim: 2},
+		{workload: up1, versus: "rsync", figure: rate, what: "the disk's own throughput", from: "disk", note: true},
+		{workload: up1, versus: "disk", figure: rate, what: "throughput", note: true},
+		{workload: treeFirst, versus: "rsync", figure: rate, what: "files a second", bound: 1, aim: 2},
+		{workload: treeSame, versus: "rsync", figure: rate, what: "files a second", bound: 2, aim: 3},
+		{workload: pings, versus: "floor", figure: rate, what: "requests a second", bound: 0.6},
+		{workload: smalls, versus: "nginx", figure: rate, what: "requests a second", bound: 0.5},
+		{workload: batched, versus: "nginx", figure: rate, what: "contents a second", bound: 2},
+		{workload: connects, versus: "floor", figure: rate, what: "connections a second", bound: 0.9},
+		{workload: statBusy, what: "p99, of the greater of 10 ms and 5 times that alone", bound: 1, atMost: true, own: burden},
+		{workload: idles, figure: measure.pss, what: "bytes of memory a connection", bound: 4096, atMost: true},
+		{workload: idles, figure: func(m measure) float64 { return 100 * m.load() }, what: "server CPU, % of a core", bound: 1, atMost: true},
 	}
 }
 
-// verdict compares the median ratio with the bound.
-func (g goal) verdict(ratios []float64) (text string, reached bool) {
-	got := median(ratios)
-	reached = len(ratios) > 0 && (g.atMost && got <= g.bound || !g.atMost && got >= g.bound)
+// burden is what bulk transfers do to the slowest answers, round by round, as a share of what they may do.
+func burden(all found) []float64 {
+	alone, busy := all[statAlone.name]["sluice"], all[statBusy.name]["sluice"]
+	var shares []float64
+	for i := range min(len(alone), len(busy)) {
+		if alone[i].wall > 0 && busy[i].wall > 0 {
+			shares = append(shares, busy[i].p99()/max(5*alone[i].p99(), float64(10*time.Millisecond)))
+		}
+	}
+	return shares
+}
+
+// values are the goal's figure in each round.
+func (g goal) values(all found) []float64 {
+	of, from := all[g.workload.name], g.from
+	if from == "" {
+		from = "sluice"
+	}
+	switch {
+	case g.own != nil:
+		return g.own(all)
+	case g.versus == "":
+		return of[from].of(g.figure)
+	}
+	return of[from].ratios(of[g.versus], g.figure)
+}
+
+func (g goal) against() string {
+	if g.versus == "" {
+		return "-"
+	}
+	return g.versus
+}
+
+// verdict compares the median with the bound.
+func (g goal) verdict(values []float64) (text string, reached bool) {
+	if g.note {
+		return "what is durable is no faster than the disk", true
+	}
+	got := median(values)
+	reached = len(values) > 0 && (g.atMost && got <= g.bound || !g.atMost && got >= g.bound)
 	word := "at least"
 	if g.atMost {
 		word = "at most"

@@ -9,74 +9,135 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
-// load sends requests on many connections at once, one after another on each, and counts the answers: one epoll loop, the
-// same for every protocol, so that what differs is the server. The clock starts when every connection has had its first
-// answer.
+// load sends requests on many connections at once, one after another on each, and counts the answers: by default one
+// epoll loop, the same for every protocol, so that what differs is the server. The clock starts when every connection has
+// had its first answer.
 func load(j job, _ func(string)) (answer, error) {
-	runtime.LockOSThread()
-	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		return answer{}, err
+	loaders := make([]*loader, max(j.Loops, 1))
+	var opened, ran errgroup.Group
+	run := make(chan time.Time) // when to end
+	for i := range loaders {
+		l := &loader{job: j, in: make([]byte, 256<<10), lines: make(map[int32]*line), first: i, step: len(loaders)}
+		if i > 0 { // each writes its numbers into its own
+			l.Requests = make([][]byte, len(j.Requests))
+			for n, request := range j.Requests {
+				l.Requests[n] = bytes.Clone(request)
+			}
+		}
+		loaders[i] = l
+		done := make(chan error, 1)
+		opened.Go(func() error { return <-done })
+		ran.Go(func() error {
+			runtime.LockOSThread() // a loop that wanders between threads pays for it
+			err := l.open()
+			done <- err
+			end, ok := <-run
+			if err != nil || !ok {
+				return err
+			}
+			return l.until(func() bool { return !time.Now().Before(end) })
+		})
 	}
-	l := &loader{job: j, in: make([]byte, 256<<10), lines: make(map[int32]*line)}
-	for i := range j.Connections {
-		fd, err := dial(j.Address, j.Congestion)
-		if err != nil {
-			return answer{}, err
-		}
-		if err := greet(fd, j); err != nil {
-			return answer{}, err
-		}
-		event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
-		if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
-			return answer{}, err
-		}
-		c := &line{fd: fd, next: i * len(j.Requests) / j.Connections}
-		l.lines[int32(fd)] = c
-		if err := l.send(c); err != nil {
-			return answer{}, err
-		}
+	if err := opened.Wait(); err != nil {
+		close(run)
+		return answer{}, errors.Join(err, ran.Wait())
 	}
-	if err := l.until(epoll, func() bool { return l.begun == j.Connections }); err != nil {
-		return answer{}, err
-	}
-	l.count = 0
 	server, client, start := treeCPU(j.Server), ownCPU(), time.Now()
-	end := start.Add(j.Duration)
-	err = l.until(epoll, func() bool { return !time.Now().Before(end) })
-	return answer{
-		Units: l.count, Wall: time.Since(start), Client: ownCPU() - client, Server: treeCPU(j.Server) - server,
-	}, err
+	for range loaders {
+		run <- start.Add(j.Duration)
+	}
+	err := ran.Wait()
+	a := answer{Wall: time.Since(start), Client: ownCPU() - client, Server: treeCPU(j.Server) - server}
+	for _, l := range loaders {
+		a.Units += l.count
+	}
+	return a, err
 }
 
 type loader struct {
 	job
-	in    []byte
-	lines map[int32]*line
-	begun int   // connections that have had an answer
-	count int64 // answers
-	known int   // http: length of an answer, once one was parsed
+	epoll       int
+	first, step int // of all connections, those that are this loop's
+	in          []byte
+	lines       map[int32]*line
+	begun       int   // connections that have had an answer
+	count       int64 // answers
+	known       int   // http: length of an answer, once one was parsed
+}
+
+// open connects and waits for the first answer on each connection.
+func (l *loader) open() error {
+	var err error
+	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return err
+	}
+	for i := l.first; i < l.Connections; i += l.step {
+		c := &line{number: i, next: i * len(l.Requests) / l.Connections}
+		if err := l.connect(c); err != nil {
+			return err
+		}
+		if err := l.send(c); err != nil {
+			return err
+		}
+	}
+	err = l.until(func() bool { return l.begun == len(l.lines) })
+	l.count = 0
+	return err
+}
+
+// connect gives a line its connection. Fresh ones of a line have an address of its own: a server may count against an
+// address those that have not logged in.
+func (l *loader) connect(c *line) error {
+	var err error
+	if l.Fresh {
+		c.fd, err = dialFrom(l.Address, l.Congestion, [4]byte{127, 1, byte(c.number >> 8), byte(c.number)})
+	} else if c.fd, err = dial(l.Address, l.Congestion); err == nil {
+		err = greet(c.fd, l.job)
+	}
+	if err != nil {
+		return err
+	}
+	l.lines[int32(c.fd)] = c
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(c.fd)}
+	return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, c.fd, &event)
+}
+
+// again sends the next request, on a new connection if that is what is measured. The old one is reset: it would keep its
+// port for a minute, and there are fewer ports than connections in a run.
+func (l *loader) again(c *line) error {
+	if l.Fresh {
+		delete(l.lines, int32(c.fd))
+		if err := errors.Join(unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}), unix.Close(c.fd)); err != nil {
+			return err
+		}
+		if err := l.connect(c); err != nil {
+			return err
+		}
+	}
+	return l.send(c)
 }
 
 // line is one connection.
 type line struct {
 	fd     int
+	number int    // among all
 	next   int    // request to be sent
-	number uint32 // of a request of ours
+	serial uint32 // of a request of ours
 	head   []byte // the beginning of an answer that came in pieces
 	left   int64  // bytes of the answer still to come
 	begun  bool
 }
 
-func (l *loader) until(epoll int, done func() bool) error {
+func (l *loader) until(done func() bool) error {
 	events := make([]unix.EpollEvent, 256)
 	// A server that no longer answers ends the run with an error, not never.
 	silence := 10 * time.Second
 	for !done() {
-		n, err := unix.EpollWait(epoll, events, int(silence.Milliseconds()))
+		n, err := unix.EpollWait(l.epoll, events, int(silence.Milliseconds()))
 		if err == unix.EINTR {
 			continue
 		}
@@ -100,8 +161,8 @@ func (l *loader) send(c *line) error {
 	request := l.Requests[c.next]
 	c.next = (c.next + 1) % len(l.Requests)
 	if l.Protocol == "sluice" {
-		c.number++
-		binary.BigEndian.PutUint32(request[numberAt:], c.number)
+		c.serial++
+		binary.BigEndian.PutUint32(request[numberAt:], c.serial)
 	}
 	return writeAll(c.fd, request)
 }
@@ -143,7 +204,7 @@ func (l *loader) read(c *line) error {
 		c.begun = true
 		l.begun++
 	}
-	return l.send(c)
+	return l.again(c)
 }
 
 // length is that of the whole answer that begins with b, or 0 while it cannot be told.

@@ -11,11 +11,23 @@ type measure struct {
 	wall   time.Duration // from the first byte of the request to the answer that ends the work
 	server time.Duration // CPU
 	client time.Duration // CPU
+	memory int64         // of an idle run: bytes the server's processes have grown by
+	total  int64         // bytes they have in all
+	moved  int64         // of a run beside bulk transfers: bytes over loopback
+	delay  quantiles     // of a run that times each request
 }
 
 func (m measure) rate() float64      { return m.units / m.wall.Seconds() }
 func (m measure) serverCPU() float64 { return m.server.Seconds() / m.units }
 func (m measure) clientCPU() float64 { return m.client.Seconds() / m.units }
+
+func (m measure) each() float64   { return float64(m.wall.Nanoseconds()) / m.units }
+func (m measure) pss() float64    { return float64(m.memory) / m.units }
+func (m measure) load() float64   { return m.server.Seconds() / m.wall.Seconds() }
+func (m measure) beside() float64 { return float64(m.moved) / gib / m.wall.Seconds() }
+func (m measure) p50() float64    { return float64(m.delay.P50) }
+func (m measure) p99() float64    { return float64(m.delay.P99) }
+func (m measure) p999() float64   { return float64(m.delay.P999) }
 
 // series is all rounds of one variant. A round that failed has no wall time.
 type series []measure

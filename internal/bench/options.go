@@ -25,12 +25,17 @@ type options struct {
 	rounds     int
 	rate       time.Duration // of one run that counts requests
 	workers    int           // of servers; also the loops of the echo
+	idle       int           // connections of the idle stage
+	wait       time.Duration // that they do nothing for
+	probe      time.Duration // of a run that times each stat
+	names      []int         // sizes of the account that names are looked up in
+	quick      bool
 }
 
 const gib = 1 << 30
 
 func parseOptions(args []string, stderr io.Writer) (*options, error) {
-	o := &options{workers: runtime.NumCPU()}
+	o := &options{workers: runtime.NumCPU(), wait: 10 * time.Second, probe: 4 * time.Second, names: []int{10_000, 100_000, 1_000_000}}
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(stderr)
 	set.StringVar(&o.out, "out", "bench-out", "folder for the results")
@@ -41,8 +46,9 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	set.Int64Var(&o.size, "size", gib, "bytes of the large file")
 	set.IntVar(&o.rounds, "rounds", 5, "rounds to take the medians of")
 	set.DurationVar(&o.rate, "rate", 2*time.Second, "length of a run that counts requests")
+	set.IntVar(&o.idle, "idle", 10_000, "connections that do nothing, as far as the limit of open files allows")
 	only := set.String("only", "", "workloads to run, a regular expression")
-	quick := set.Bool("quick", false, "a quarter of the bytes, three rounds, short rates")
+	set.BoolVar(&o.quick, "quick", false, "a quarter of the bytes, three rounds, short rates, not the most names")
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
@@ -53,11 +59,12 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	if o.only, err = regexp.Compile(*only); err != nil {
 		return nil, fmt.Errorf("-only: %w", err)
 	}
-	if *quick {
+	if o.quick {
 		o.size, o.rounds, o.rate = min(o.size, gib/4), min(o.rounds, 3), min(o.rate, 500*time.Millisecond)
+		o.wait, o.probe, o.names = 5*time.Second, 2*time.Second, o.names[:2]
 	}
-	if o.size < 64<<20 || o.rounds < 1 || o.rate <= 0 {
-		return nil, fmt.Errorf("at least 64 MiB, one round and a time above zero, please")
+	if o.size < 64<<20 || o.rounds < 1 || o.rate <= 0 || o.idle < 1 {
+		return nil, fmt.Errorf("at least 64 MiB, one round, one connection and a time above zero, please")
 	}
 	if o.work == "" {
 		o.work = filepath.Join(o.out, "work")

@@ -88,7 +88,7 @@ func startNginx(dir string, workers int) (*nginx, error) {
 		user = "user root;\n"
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%sdaemon off;\nworker_processes %d;\npid tmp/pid;\nerror_log stderr error;\nevents { worker_connections 4096; }\nhttp {\n", user, workers)
+	fmt.Fprintf(&b, "%sdaemon off;\nworker_processes %d;\nworker_rlimit_nofile %d;\npid tmp/pid;\nerror_log stderr error;\nevents { worker_connections 16384; }\nhttp {\n", user, workers, openFiles())
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		fmt.Fprintf(&b, "%s_temp_path tmp/%s;\n", kind, kind)
 	}

@@ -27,6 +27,8 @@ type job struct {
 	Request     int           // bytes of a bare request
 	Reply       int           // bytes of a bare reply
 	Loops       int
+	Fresh       bool          // of a load: a new connection for each request
+	Pace        time.Duration // of a probe: between two requests of one connection
 }
 
 // answer is what a program tells when it has ended, or, for a server, begun.
@@ -36,6 +38,8 @@ type answer struct {
 	Wall    time.Duration
 	Server  time.Duration // CPU
 	Client  time.Duration // CPU
+	Moved   int64         // bytes over loopback meanwhile
+	Delay   quantiles
 }
 
 // programs are the floors and clients, which run as processes of their own so that their CPU can be told apart. A server
@@ -47,8 +51,14 @@ var programs = map[string]func(j job, ready func(address string)) (answer, error
 	"floor-tree":   floorTree,
 	"floor-push":   floorPush,
 	"floor-echo":   floorEcho,
+	"floor-accept": floorAccept,
+	"floor-put":    floorPut,
+	"disk":         disk,
 	"fetch":        fetch,
 	"load":         load,
+	"probe":        probe,
+	"hold":         hold,
+	"put-small":    putSmall,
 	"http-put":     httpPut,
 	"http-push":    httpPush,
 }

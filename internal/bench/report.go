@@ -29,10 +29,14 @@ func (r report) write(stdout io.Writer) error {
 	if err := os.WriteFile(filepath.Join(r.out, "table.md"), table, 0o644); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(r.out, "bench.txt"), r.lines(), 0o644); err != nil {
-		return err
+	// The latest run under one name, all of them under their times: benchstat compares any two.
+	lines, kept := r.lines(), time.Now().UTC().Format("20060102T150405Z")+".txt"
+	for _, name := range []string{"bench.txt", kept} {
+		if err := os.WriteFile(filepath.Join(r.out, name), lines, 0o644); err != nil {
+			return err
+		}
 	}
-	_, err := fmt.Fprintf(stdout, "%s\nWritten: %s and bench.txt beside it.\n", table, filepath.Join(r.out, "table.md"))
+	_, err := fmt.Fprintf(stdout, "%s\nWritten: %s, bench.txt and %s beside it.\n", table, filepath.Join(r.out, "table.md"), kept)
 	return err
 }
 
@@ -40,8 +44,8 @@ func (r report) table() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "Congestion control: %s. %d rounds, large file %d MiB, %d cores, Linux %s, %s, %d s in all.\n\n",
 		r.congestion, r.rounds, r.size>>20, runtime.NumCPU(), release(), runtime.Version(), int(r.took.Seconds()))
-	b.WriteString("Medians of interleaved rounds. The two columns at the right are sluice divided by the variant of the line, as the\n" +
-		"median of the ratios within each round: a rate above 1 and CPU below 1 are in favour of sluice.\n")
+	b.WriteString("Medians of interleaved rounds. The columns \"sluice / it\" are sluice divided by the variant of the line, as the\n" +
+		"median of the ratios within each round: a rate above 1 and CPU, memory or time below 1 are in favour of sluice.\n")
 	for _, s := range r.stages {
 		for _, w := range s.workloads() {
 			if len(r.results[w.name]) > 0 {
@@ -55,27 +59,44 @@ func (r report) table() []byte {
 
 func (r report) workload(b *bytes.Buffer, w workload) {
 	fmt.Fprintf(b, "\n### %s\n\n", w.title)
-	rows := [][]string{{"", "time, s", w.unit.name + "/s", "lowest..highest", "server CPU, " + w.unit.cpu, "client CPU, " + w.unit.cpu,
-		"sluice / it: rate", "server CPU"}}
-	if w.unit.each {
-		rows[0] = slices.Delete(rows[0], 1, 2)
+	columns := w.unit.columns()
+	head := []string{""}
+	for _, c := range columns {
+		head = append(head, c.head)
+		if c.spread {
+			head = append(head, "lowest..highest")
+		}
 	}
+	for _, c := range columns {
+		if c.versus != "" {
+			head = append(head, "sluice / it: "+c.versus)
+		}
+	}
+	rows := [][]string{head}
 	ours := r.results[w.name]["sluice"]
 	for _, name := range r.order[w.name] {
 		s := r.results[w.name][name]
-		rates := s.of(measure.rate)
-		if len(rates) == 0 {
+		if len(s.of(measure.rate)) == 0 {
 			rows = append(rows, []string{name, "failed"})
 			continue
 		}
 		row := []string{name}
-		if !w.unit.each {
-			row = append(row, figure(median(s.of(func(m measure) float64 { return m.wall.Seconds() }))))
+		for _, c := range columns {
+			all := s.of(c.of)
+			row = append(row, figure(median(all)*c.scale))
+			if c.spread {
+				row = append(row, figure(slices.Min(all)*c.scale)+".."+figure(slices.Max(all)*c.scale))
+			}
 		}
-		row = append(row, figure(median(rates)), figure(slices.Min(rates))+".."+figure(slices.Max(rates)),
-			figure(median(s.of(measure.serverCPU))*w.unit.scale), figure(median(s.of(measure.clientCPU))*w.unit.scale))
-		if name != "sluice" {
-			row = append(row, figure(median(ours.ratios(s, measure.rate))), figure(median(ours.ratios(s, measure.serverCPU))))
+		for _, c := range columns {
+			if c.versus == "" || name == "sluice" {
+				continue
+			}
+			text := "" // nothing to divide by
+			if ratios := ours.ratios(s, c.of); len(ratios) > 0 {
+				text = figure(median(ratios))
+			}
+			row = append(row, text)
 		}
 		rows = append(rows, row)
 	}
@@ -85,17 +106,19 @@ func (r report) workload(b *bytes.Buffer, w workload) {
 func (r report) goals(b *bytes.Buffer) {
 	rows := [][]string{{"workload", "figure", "against", "to reach", "measured", ""}}
 	for _, g := range goals() {
-		of := r.results[g.workload.name]
-		ratios := of["sluice"].ratios(of[g.versus], g.figure)
-		if len(ratios) == 0 {
+		values := g.values(r.results)
+		if len(values) == 0 {
 			continue
 		}
-		text, reached := g.verdict(ratios)
+		text, reached := g.verdict(values)
 		mark := "missed"
-		if reached {
+		switch {
+		case g.note:
+			mark = "a note"
+		case reached:
 			mark = "reached"
 		}
-		rows = append(rows, []string{g.workload.name, g.what, g.versus, text, figure(median(ratios)), mark})
+		rows = append(rows, []string{g.workload.name, g.what, g.against(), text, figure(median(values)), mark})
 	}
 	if len(rows) > 1 {
 		b.WriteString("\n### Figures to reach\n\n")
@@ -148,9 +171,13 @@ func (r report) lines() []byte {
 					if w.unit.each {
 						n = m.units
 					}
-					fmt.Fprintf(&b, "Benchmark%s/who=%s-%d %.0f %.1f ns/op %.6g %s/s %.6g server-s/%s %.6g client-s/%s\n",
-						w.name, name, runtime.NumCPU(), n, float64(m.wall.Nanoseconds())/n, m.rate(), w.unit.name,
-						m.serverCPU(), w.unit.name, m.clientCPU(), w.unit.name)
+					fmt.Fprintf(&b, "Benchmark%s/who=%s-%d %.0f %.1f ns/op", w.name, name, runtime.NumCPU(), n, float64(m.wall.Nanoseconds())/n)
+					for _, c := range w.unit.columns() {
+						if c.key != "" {
+							fmt.Fprintf(&b, " %.6g %s", c.of(m), c.key)
+						}
+					}
+					b.WriteByte('\n')
 				}
 			}
 		}

@@ -67,7 +67,7 @@ func measureAll(ctx context.Context, o *options, congestion string, stdout, stde
 		return err
 	}
 	begin := time.Now()
-	all := []stage{&stageDown{}, stageUp{}, &stageTree{}, &stageRates{}}
+	all := stages()
 	var failed error
 	for _, s := range all {
 		if failed = h.stage(ctx, s); failed != nil {
@@ -84,6 +84,10 @@ func measureAll(ctx context.Context, o *options, congestion string, stdout, stde
 	return failed
 }
 
+func stages() []stage {
+	return []stage{&stageDown{}, stageUp{}, &stageTree{}, &stageRates{}, &stageConnect{}, &stageStat{}, &stageNames{}, stageIdle{}}
+}
+
 func (h *harness) stage(ctx context.Context, s stage) error {
 	wanted := false
 	for _, w := range s.workloads() {
@@ -96,8 +100,12 @@ func (h *harness) stage(ctx context.Context, s stage) error {
 	if err := s.begin(ctx, h); err != nil {
 		return fmt.Errorf("prepare %s: %w", s.name(), err)
 	}
-	for h.current = range h.rounds {
-		fmt.Fprintf(h.log, "%s, round %d of %d\n", s.name(), h.current+1, h.rounds)
+	rounds := h.rounds
+	if f, ok := s.(fewer); ok {
+		rounds = f.rounds(h)
+	}
+	for h.current = range rounds {
+		fmt.Fprintf(h.log, "%s, round %d of %d\n", s.name(), h.current+1, rounds)
 		if err := s.round(ctx, h, h.current+1); err != nil {
 			return fmt.Errorf("%s: %w", s.name(), err)
 		}

@@ -42,6 +42,11 @@ func accept(listener int) (int, error) {
 
 // dial connects a socket, non-blocking and without delay.
 func dial(address, congestion string) (int, error) {
+	return dialFrom(address, congestion, [4]byte{127, 0, 0, 1})
+}
+
+// dialFrom is dial with the address on loopback that the server sees.
+func dialFrom(address, congestion string, from [4]byte) (int, error) {
 	to, err := netip.ParseAddrPort(address)
 	if err != nil || !to.Addr().Is4() || !to.Addr().IsLoopback() {
 		return -1, fmt.Errorf("not a loopback address: %q", address)
@@ -53,6 +58,9 @@ func dial(address, congestion string) (int, error) {
 	if err := errors.Join(
 		setCongestion(fd, congestion),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		// The port is chosen by connect, among those free towards this server.
+		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1),
+		unix.Bind(fd, &unix.SockaddrInet4{Addr: from}),
 		unix.Connect(fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}),
 		unix.SetNonblock(fd, true),
 	); err != nil {

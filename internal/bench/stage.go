@@ -14,21 +14,6 @@ type workload struct {
 	unit  unit
 }
 
-// unit is what a workload counts.
-type unit struct {
-	name  string
-	cpu   string  // how CPU is shown
-	scale float64 // CPU seconds a unit times this is that
-	each  bool    // a unit is one operation; otherwise the whole run is
-}
-
-var (
-	gibs     = unit{name: "GiB", cpu: "s/GiB", scale: 1}
-	files    = unit{name: "files", cpu: "us/file", scale: 1e6}
-	requests = unit{name: "requests", cpu: "us/request", scale: 1e6, each: true}
-	objects  = unit{name: "objects", cpu: "us/object", scale: 1e6, each: true}
-)
-
 // stage is a set of workloads that share servers. Its round does every workload once with every variant.
 type stage interface {
 	name() string
@@ -37,6 +22,9 @@ type stage interface {
 	round(ctx context.Context, h *harness, number int) error
 	end()
 }
+
+// fewer is a stage whose rounds take long and differ little.
+type fewer interface{ rounds(h *harness) int }
 
 // harness is a whole run.
 type harness struct {
@@ -74,10 +62,9 @@ func (h *harness) interleave(ctx context.Context, w workload, variants ...varian
 		if err != nil {
 			h.failed++
 			m = measure{}
-			fmt.Fprintf(h.log, "  %-22s %-12s failed: %v\n", w.name, v.name, err)
+			fmt.Fprintf(h.log, "  %-24s %-10s failed: %v\n", w.name, v.name, err)
 		} else {
-			fmt.Fprintf(h.log, "  %-22s %-12s %8.3f s  %10.4g %s/s  server %.4g, client %.4g %s\n", w.name, v.name,
-				m.wall.Seconds(), m.rate(), w.unit.name, m.serverCPU()*w.unit.scale, m.clientCPU()*w.unit.scale, w.unit.cpu)
+			fmt.Fprintf(h.log, "  %-24s %-10s %s\n", w.name, v.name, w.unit.line(m))
 		}
 		h.record(w, v.name, m)
 	}
@@ -89,10 +76,10 @@ func (h *harness) interleave(ctx context.Context, w workload, variants ...varian
 
 // needs is how much memory a run may touch for the first time: pages of files, on both sides, and some for programs.
 func (h *harness) needs(w workload) int64 {
-	switch w.unit {
-	case gibs:
+	switch w.unit.name {
+	case gibs.name:
 		return 3 * h.size / 2
-	case files:
+	case files.name:
 		return 512 << 20
 	}
 	return 0

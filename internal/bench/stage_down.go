@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"sluice/internal/hash"
 )
 
 // stageDown is one large file down: discarded by the client, so that the server is measured, and into a new file. All
@@ -47,12 +45,7 @@ func (s *stageDown) begin(ctx context.Context, h *harness) error {
 	if s.job.Token, err = s.ours.token(ctx); err != nil {
 		return err
 	}
-	f, err := os.Open(h.source)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if s.job.Hash, _, err = hash.SumReader(f); err != nil {
+	if s.job.Hash, err = sumFile(h.source); err != nil {
 		return err
 	}
 	kept, err := s.ours.content(h.size)

@@ -40,8 +40,21 @@ var (
 	batched = workload{"GetObjects4K", "4 KiB contents, 100 a request, 16 connections", objects}
 )
 
-func (s *stageRates) name() string          { return "rates" }
-func (s *stageRates) workloads() []workload { return []workload{pings, smalls, batched} }
+func (s *stageRates) name() string { return "rates" }
+func (s *stageRates) workloads() []workload {
+	return append([]workload{pings, smalls, batched}, growth()...)
+}
+
+// growth is the same small content asked for on few and on many connections.
+func growth() []workload {
+	var all []workload
+	for _, n := range growing {
+		all = append(all, workload{fmt.Sprintf("Get4K/connections=%d", n), fmt.Sprintf("4 KiB contents, one a request, connections: %d", n), objects})
+	}
+	return all
+}
+
+var growing = [...]int{1, 10, 100, 1000}
 
 func (s *stageRates) begin(ctx context.Context, h *harness) error {
 	dir, err := h.folders.next("rates")
@@ -129,15 +142,12 @@ func (s *stageRates) end() {
 }
 
 func (s *stageRates) round(ctx context.Context, h *harness, _ int) error {
-	loaded := func(j job, each float64) func() (measure, error) {
+	with := func(j job, each float64) func() (measure, error) {
 		if j.Connections == 0 {
 			j.Connections = loadConnections
 		}
 		j.Duration, j.Congestion = h.rate, h.congestion
-		return func() (measure, error) {
-			a, _, err := runSelf(ctx, "load", j)
-			return measure{units: float64(a.Units) * each, wall: a.Wall, server: a.Server, client: a.Client}, err
-		}
+		return func() (measure, error) { return loaded(ctx, j, each) }
 	}
 	ours := func(requests ...[]byte) job { j := s.job; j.Requests = requests; return j }
 	bare := func(floor *server, request []byte, reply int) job {
@@ -156,24 +166,33 @@ func (s *stageRates) round(ctx context.Context, h *harness, _ int) error {
 
 	rows := map[string][]variant{
 		pings.name: {
-			{"sluice", loaded(ours(pingFrame()), 1)},
-			{"floor", loaded(bare(s.ping, pingFrame(), pingReply), 1)},
+			{"sluice", with(ours(pingFrame()), 1)},
+			{"floor", with(bare(s.ping, pingFrame(), pingReply), 1)},
 		},
 		smalls.name: {
-			{"sluice", loaded(ours(s.gets...), 1)},
-			{"floor", loaded(bare(s.get, s.gets[0], getReply), 1)},
+			{"sluice", with(ours(s.gets...), 1)},
+			{"floor", with(bare(s.get, s.gets[0], getReply), 1)},
 		},
 		batched.name: {
-			{"sluice", loaded(batch, batchObjects)},
+			{"sluice", with(batch, batchObjects)},
 		},
 	}
 	if s.nginx != nil {
 		cached := job{Protocol: "http", Address: s.nginx.address, Server: s.nginx.pid(), Requests: s.httpGets}
 		uncached := cached
 		uncached.Address = s.nginx.uncached
-		web := variant{"nginx", loaded(cached, 1)}
-		rows[smalls.name] = append(rows[smalls.name], web, variant{"nginx-open", loaded(uncached, 1)})
+		web := variant{"nginx", with(cached, 1)}
+		rows[smalls.name] = append(rows[smalls.name], web, variant{"nginx-open", with(uncached, 1)})
 		rows[batched.name] = append(rows[batched.name], web) // beside it, one a request: it offers no batches
+	}
+	for i, w := range growth() {
+		at := func(j job) func() (measure, error) { j.Connections = growing[i]; return with(j, 1) }
+		rows[w.name] = []variant{{"sluice", at(ours(s.gets...))}, {"floor", at(bare(s.get, s.gets[0], getReply))}}
+		if s.nginx != nil {
+			rows[w.name] = append(rows[w.name], variant{"nginx", at(job{
+				Protocol: "http", Address: s.nginx.address, Server: s.nginx.pid(), Requests: s.httpGets,
+			})})
+		}
 	}
 	for _, w := range s.workloads() {
 		if !h.wanted(w) {

@@ -7,7 +7,8 @@ import (
 )
 
 // stageUp is one large file up into a new file, by each one's own client. Ours and the floor verify it and make it
-// durable; rsync and nginx do neither.
+// durable; rsync and nginx do neither. Disk is a plain program that writes as much and syncs it once: no network, no hash.
+// Where the disk is slower than a peer that syncs nothing, it is the ceiling of every durable upload.
 type stageUp struct{}
 
 var (
@@ -36,7 +37,8 @@ func (stageUp) round(ctx context.Context, h *harness, _ int) error {
 			{"sluice", u.within("sluice", u.sluice)},
 			{"floor", u.within("floor", u.floor)},
 		}
-		if connections == 1 { // the peers have only one way
+		if connections == 1 { // the others have only one way
+			variants = append(variants, variant{"disk", u.within("disk", u.disk)})
 			if find("rsync") != "" {
 				variants = append(variants, variant{"rsync", u.within("rsync", u.rsync)})
 			}
@@ -114,4 +116,9 @@ func (u up) rsync(dir string) (measure, error) {
 	}
 	defer daemon.stop()
 	return rsyncTimed(u.ctx, daemon, u.units(), u.h.source, "rsync://"+daemon.address+"/bench/large")
+}
+
+func (u up) disk(dir string) (measure, error) {
+	a, _, err := runSelf(u.ctx, "disk", job{Dir: dir, Size: u.h.size})
+	return measure{units: u.units(), wall: a.Wall, client: a.Client}, err
 }
