@@ -18,7 +18,26 @@ type upload struct {
 	id     int64
 	size   int64 // -1: not known yet
 	values [][32]byte
+	whole  bool // all chunks are on the server
 	done   *tally
+}
+
+// outlived says that an upload found by its key is of no use any more: it was sealed or swept since, or has chunks of a
+// file that looked the same and was another.
+func (u *upload) outlived(err error) bool {
+	switch CodeOf(err) {
+	case proto.NotFound, proto.Differs, proto.KeyReused:
+		return true
+	case proto.HashMismatch:
+		return u.whole
+	}
+	return false
+}
+
+// anew begins with another upload.
+func (u *upload) anew() {
+	u.key, u.seal, u.id, u.whole = newKey(), newKey(), 0, false
+	clear(u.values)
 }
 
 // pass opens the upload, or finds it again, sends what is not present and seals it.
@@ -50,6 +69,7 @@ func (u *upload) pass(ctx context.Context, s fileSource, unchanged func() error)
 	if err := group.Wait(); err != nil {
 		return Hash{}, err
 	}
+	u.whole = true
 	if err := unchanged(); err != nil {
 		return Hash{}, err
 	}
@@ -99,8 +119,6 @@ func (u *upload) chunk(ctx context.Context, s fileSource, index int64, tries int
 	case code == proto.HashMismatch && tries < 1:
 		// The file changed between hashing and sending, which the next hash shows, or the bytes were hurt on their way.
 		return true, nil
-	case code == proto.Differs:
-		return false, fmt.Errorf("%s: %w", s.f.Name(), ErrChanged)
 	case err != nil:
 		return false, err
 	}

@@ -36,6 +36,7 @@ type partial struct {
 	id     int64
 	size   int64
 	chunks map[int64][]byte
+	sealed bool
 }
 
 // request is what arrived, up to its body.
@@ -288,6 +289,10 @@ func (q *request) normalUpload(body []byte) {
 			u = &partial{id: int64(len(q.uploads) + 1), size: h.Size, chunks: make(map[int64][]byte)}
 			q.uploads[h.Key] = u
 		}
+		if u.sealed {
+			q.refuse(NotFound)
+			return
+		}
 		present := proto.NewBitmap(int(proto.Chunks(max(h.Size, 0))))
 		for i := range u.chunks {
 			if h.Size >= 0 {
@@ -297,6 +302,10 @@ func (q *request) normalUpload(body []byte) {
 		q.reply(&proto.UploadOpenReply{Upload: u.id, Chunk: ChunkSize, Present: present}, nil)
 	case *proto.UploadChunk:
 		u := q.upload(h.Upload)
+		if u != nil && u.sealed {
+			q.refuse(NotFound)
+			return
+		}
 		if u == nil || hash.ChunkValue(body, h.Index) != h.Value {
 			q.refuse(HashMismatch)
 			return
@@ -317,6 +326,7 @@ func (q *request) normalUpload(body []byte) {
 			q.refuse(HashMismatch)
 			return
 		}
+		u.sealed = true
 		q.contents[h.Hash] = all
 		q.reply(&proto.UploadSealReply{}, nil)
 	default:

@@ -27,7 +27,7 @@ func (r *Remote) Upload(ctx context.Context, f *os.File, size int64, progress fu
 		return Hash{}, fmt.Errorf("%s: %w", f.Name(), ErrChanged)
 	}
 	source := fileSource{f, size}
-	content, err := r.upload(ctx, source, func() error {
+	content, err := r.upload(ctx, source, r.resumeKey(before), func() error {
 		after, err := identify(f)
 		if err == nil && after != before {
 			err = fmt.Errorf("%s: %w", f.Name(), ErrChanged)
@@ -42,6 +42,7 @@ type identity struct {
 	dev, ino uint64
 	size     int64
 	mtime    unix.Timespec
+	ctime    unix.Timespec
 }
 
 func identify(f *os.File) (identity, error) {
@@ -49,7 +50,17 @@ func identify(f *os.File) (identity, error) {
 	if err := onFile(f, func(fd int) error { return unix.Fstat(fd, &st) }); err != nil {
 		return identity{}, fmt.Errorf("look at %s: %w", f.Name(), err)
 	}
-	return identity{uint64(st.Dev), st.Ino, st.Size, st.Mtim}, nil
+	return identity{uint64(st.Dev), st.Ino, st.Size, st.Mtim, st.Ctim}, nil
+}
+
+// resumeKey is the same for the same file as it is now, by whichever run of this program: upload-open with it answers an
+// upload that was begun before, with the chunks that are there.
+func (r *Remote) resumeKey(f identity) (key Key) {
+	hello := r.Hello()
+	sum := hash.Sum(fmt.Appendf(nil, "sluice upload-open 1 %s %q %d %d %d %d %d %d", hello.Server, hello.Account, hello.Device,
+		f.dev, f.ino, f.size, f.mtime.Nano(), f.ctime.Nano()))
+	copy(key[:], sum[:])
+	return key
 }
 
 // fileSource is a file whose chunks are read, hashed and sent where they lie.
@@ -86,33 +97,86 @@ func (s fileSource) feed(to io.Writer, index int64, buf []byte) (int64, error) {
 	return s.length(index), nil
 }
 
-// upload sends a file; unchanged is asked before its hash is told to the server, and after a failure that a change would
-// explain.
-func (r *Remote) upload(ctx context.Context, s fileSource, unchanged func() error, done *tally) (Hash, error) {
+// upload sends a file, and goes on with what was begun under the key; unchanged is asked before its hash is told to the
+// server, and after a failure that a change would explain.
+func (r *Remote) upload(ctx context.Context, s fileSource, key Key, unchanged func() error, done *tally) (Hash, error) {
 	if s.size <= MaxObjectsBody {
 		return r.uploadSmall(ctx, s, unchanged, done)
 	}
 	u := &upload{
 		remote: r,
-		key:    newKey(),
+		key:    key,
 		seal:   newKey(),
 		size:   s.size,
 		values: make([][32]byte, proto.Chunks(s.size)),
 		done:   done,
 	}
-	for repeat := 0; ; repeat++ {
-		content, err := u.pass(ctx, s, unchanged)
-		// A seal that misses chunks says that the server has lost some since it took them; asking again tells which.
-		if CodeOf(err) == proto.NotUploaded && repeat < 2 {
-			continue
+	content, err := u.passes(ctx, s, unchanged)
+	if err != nil && ctx.Err() == nil && u.outlived(err) && unchanged() == nil {
+		var held bool
+		if content, held, err = r.sealedBefore(ctx, s); err != nil {
+			return Hash{}, explain(ctx, err, unchanged)
 		}
-		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrChanged) {
-			if changed := unchanged(); changed != nil {
-				err = changed
+		if held {
+			for index := range proto.Chunks(s.size) {
+				done.at(index, s.length(index))
 			}
+			return content, unchanged()
 		}
-		return content, err
+		u.anew()
+		content, err = u.passes(ctx, s, unchanged)
 	}
+	if CodeOf(err) == proto.Differs {
+		err = fmt.Errorf("%s: %w", s.f.Name(), ErrChanged)
+	}
+	return content, explain(ctx, err, unchanged)
+}
+
+// passes is pass, again while a seal misses chunks: the server has then lost some since it took them, and asking again
+// tells which.
+func (u *upload) passes(ctx context.Context, s fileSource, unchanged func() error) (content Hash, err error) {
+	for range 3 {
+		content, err = u.pass(ctx, s, unchanged)
+		if CodeOf(err) != proto.NotUploaded {
+			break
+		}
+	}
+	return content, err
+}
+
+// explain gives the change of the file as the reason of a failure, if there was one.
+func explain(ctx context.Context, err error, unchanged func() error) error {
+	if err == nil || ctx.Err() != nil || errors.Is(err, ErrChanged) {
+		return err
+	}
+	if changed := unchanged(); changed != nil {
+		return changed
+	}
+	return err
+}
+
+// sealedBefore asks whether the content of a file is there whole, as it is when a run was interrupted between the seal
+// and the name: to hash is cheaper than to send.
+func (r *Remote) sealedBefore(ctx context.Context, s fileSource) (content Hash, held bool, err error) {
+	sum, _, err := hash.SumReader(&attended{ctx, io.NewSectionReader(s.f, 0, s.size)})
+	if err != nil {
+		return Hash{}, false, err
+	}
+	there, err := r.Have(ctx, []Hash{sum})
+	return sum, err == nil && there.Get(0), err
+}
+
+// attended is a reader that ends with a context.
+type attended struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (a *attended) Read(b []byte) (int, error) {
+	if err := a.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return a.Reader.Read(b)
 }
 
 func (r *Remote) uploadSmall(ctx context.Context, s fileSource, unchanged func() error, done *tally) (Hash, error) {
