@@ -19,6 +19,9 @@ const (
 	ControlName = "control.sock"
 )
 
+// reserveNames are files of the store that only take room, to be given up on a full disk.
+var reserveNames = [...]string{"reserve", "reserve-log"}
+
 // takeFolder makes the data folder if it is missing, and takes its lock: exclusive, on
 // one open description that the children inherit, so that it ends with the last of
 // them. It waits for the workers of a server that has just died. The caller owns the file.
@@ -31,7 +34,7 @@ func takeFolder(data string, wait time.Duration) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the data folder's lock: %w", err)
 	}
-	fd := int(lock.Fd()) // a regular file: there is no blocking mode to change
+	fd := int(lock.Fd()) // lint:allow a regular file: there is no blocking mode to change
 	deadline := time.Now().Add(wait)
 	for {
 		err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
@@ -54,13 +57,29 @@ func takeFolder(data string, wait time.Duration) (*os.File, error) {
 	return lock, nil
 }
 
-// writePid leaves the parent's number for the message of a server that comes second.
+// writePid leaves the parent's number for the message of a server that comes second. A full disk is no reason not to
+// start: names can be deleted then.
 func writePid(lock *os.File) error {
 	if err := lock.Truncate(0); err != nil {
 		return err
 	}
 	_, err := lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return nil
+	}
 	return err
+}
+
+// giveUpReserve makes room on a full disk for a socket's name; false: there is no reserve, or all have been given up. The
+// store, which keeps the files for this, does the same for its own needs, and fills them again.
+func giveUpReserve(data string) bool {
+	for _, name := range reserveNames {
+		path := filepath.Join(data, name)
+		if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+			return os.Truncate(path, 0) == nil
+		}
+	}
+	return false
 }
 
 // inUse says who holds the lock and what to do about it.

@@ -32,7 +32,7 @@ func (s *Store) UserAdd(name, password string, quota int64) error {
 		return err
 	}
 	hashed := hashPassword(password)
-	return s.write(func(tx *db.Tx) error {
+	return s.writeAnyway(func(tx *db.Tx) error {
 		there, err := tx.AccountByName([]byte(name))
 		if err != nil {
 			return err
@@ -72,7 +72,7 @@ func (s *Store) UserRemove(name string) error {
 }
 
 func (s *Store) withAccount(name string, change func(tx *db.Tx, a *db.Account) error) error {
-	return s.write(func(tx *db.Tx) error {
+	return s.writeAnyway(func(tx *db.Tx) error {
 		a, err := tx.AccountByName([]byte(name))
 		if err != nil {
 			return err

@@ -95,6 +95,9 @@ func (c *Chunk) claim() error {
 	if err := c.s.read(func(tx *db.Tx) error { return room(tx, c.w, c.length) }); err != nil {
 		return err
 	}
+	if err := c.s.mayUpload(c.length); err != nil {
+		return err
+	}
 	if err := allocate(c.fd, offset, c.length); err != nil {
 		unallocate(c.fd, offset, c.length)
 		return err

@@ -69,7 +69,7 @@ func (s *Store) cleanLife(id int64) error {
 			return fmt.Errorf("clean what life %d left: %w", id, err)
 		}
 	}
-	return s.write(func(tx *db.Tx) error { return tx.EndLife(id, now()) })
+	return s.writeAnyway(func(tx *db.Tx) error { return tx.EndLife(id, now()) })
 }
 
 func (s *Store) cleanBlock(block int64) error {

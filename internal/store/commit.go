@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"sluice/internal/db"
@@ -75,8 +76,14 @@ func (s *Store) Commit(w Who, once Once, namespace int64, all bool, changes []Ch
 	if len(changes) > maxChanges {
 		return nil, fmt.Errorf("%d changes, at most %d: %w", len(changes), maxChanges, ErrRange)
 	}
+	write := s.write
+	if onlyDeletes(changes) {
+		write = s.writeAnyway
+	} else if err := s.mayUpload(0); err != nil {
+		return nil, err
+	}
 	var answer []byte
-	err := s.write(func(tx *db.Tx) (err error) {
+	err := write(func(tx *db.Tx) (err error) {
 		answer, err = s.once(tx, w, once, func(tx *db.Tx) error {
 			_, err := s.may(tx, w, namespace, 0, needWrite)
 			return err
@@ -103,6 +110,11 @@ func (s *Store) Commit(w Who, once Once, namespace int64, all bool, changes []Ch
 		return err
 	})
 	return answer, err
+}
+
+// onlyDeletes tells whether a commit makes room rather than taking it.
+func onlyDeletes(changes []Change) bool {
+	return !slices.ContainsFunc(changes, func(c Change) bool { return c.Op != OpDelete })
 }
 
 // refusals are what an entry may be refused with; any other error is the transaction's.

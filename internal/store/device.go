@@ -94,7 +94,7 @@ func (s *Store) DeviceRevoke(w Who, o Once, device int64, reply []byte) ([]byte,
 		device = w.Device
 	}
 	var answer []byte
-	err := s.write(func(tx *db.Tx) error {
+	err := s.writeAnyway(func(tx *db.Tx) error {
 		var err error
 		answer, err = s.once(tx, w, o, func(*db.Tx) error { return nil }, func(tx *db.Tx) ([]byte, error) {
 			d, err := tx.Device(device)

@@ -22,6 +22,8 @@ func (f folder) gate() string       { return f.in("writer.lock") }
 func (f folder) schemaLock() string { return f.in("schema.lock") }
 func (f folder) keeperLock() string { return f.in("keeper.lock") }
 func (f folder) lifeLock() string   { return f.in("life.lock") }
+func (f folder) reserve() string    { return f.in("reserve") }
+func (f folder) logReserve() string { return f.in("reserve-log") }
 func (f folder) objects() string    { return f.in("objects") }
 func (f folder) segments() string   { return f.in("segments") }
 
@@ -40,7 +42,7 @@ func (f folder) segment(number int64) string {
 
 // ours are all names that may stand in a data folder before it is one: what a parent makes before start-up, and what
 // file systems put there.
-var ours = []string{"server.lock", "schema.lock", "keeper.lock", "writer.lock", "life.lock", "control.sock", "page",
+var ours = []string{"server.lock", "schema.lock", "keeper.lock", "writer.lock", "life.lock", "control.sock", "page", "reserve", "reserve-log",
 	"objects", "segments", "lost+found"}
 
 // make makes what is missing of the folder, durably. A folder that holds other things is refused: --data with a typing

@@ -68,6 +68,9 @@ func (s *Store) ObjectsBegin(w Who, hashes [][32]byte, sizes []int64) (*Incoming
 	if err := in.quota(total); err != nil {
 		return nil, err
 	}
+	if err := s.mayUpload(total); err != nil {
+		return nil, err
+	}
 	if total <= MemoryBody {
 		return in, nil
 	}

@@ -35,10 +35,11 @@ func (s *Store) keep(ctx context.Context) {
 	s.config.Log("debug", "this worker is the keeper", nil)
 	log, swept := walWatch{path: s.folder.database() + "-wal"}, time.Now().Add(firstSweep-sweepEvery)
 	for pause(ctx, keeperTick) && !s.stopped.Load() {
-		if due, cut := log.due(time.Now()); due {
+		if due, cut := log.due(time.Now(), s.reserveSpent()); due {
 			s.checkpoint(cut)
 			log.done(time.Now())
 		}
+		s.fillReserves()
 		if time.Since(swept) >= sweepEvery {
 			if err := s.sweep(ctx, time.Now()); err != nil {
 				s.config.Log("warn", "sweep", err)
@@ -62,6 +63,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 func (s *Store) checkpoint(cut bool) {
 	_, err := s.db.Checkpoint(cut)
+	if errors.Is(err, db.ErrFull) && s.spend(s.folder.logReserve()) {
+		_, err = s.db.Checkpoint(cut)
+	}
 	switch {
 	case err == nil || errors.Is(err, db.ErrClosed):
 	case errors.Is(err, db.ErrIO):
@@ -79,14 +83,14 @@ type walWatch struct {
 	at      time.Time // when that was
 }
 
-// due looks at the log; cut: to nothing, as it has become too long.
-func (w *walWatch) due(now time.Time) (due, cut bool) {
+// due looks at the log; cut: to nothing, as it has become too long. On a full disk the log's room is needed at once.
+func (w *walWatch) due(now time.Time, full bool) (due, cut bool) {
 	info, err := os.Stat(w.path)
-	if err != nil || info.Size() == 0 || info.ModTime().Equal(w.written) {
+	if err != nil || info.Size() == 0 || !full && info.ModTime().Equal(w.written) {
 		return false, false
 	}
 	since := now.Sub(w.at)
-	if since < walIdle && (info.Size() < walBusy || since < walPause) {
+	if !full && since < walIdle && (info.Size() < walBusy || since < walPause) {
 		return false, false
 	}
 	w.written = info.ModTime()
@@ -115,7 +119,7 @@ func (s *Store) sweep(ctx context.Context, at time.Time) error {
 func (s *Store) sweepRows(ctx context.Context, batch func(tx *db.Tx) (int, error)) error {
 	for ctx.Err() == nil {
 		n := 0
-		err := s.write(func(tx *db.Tx) (err error) {
+		err := s.writeAnyway(func(tx *db.Tx) (err error) {
 			n, err = batch(tx)
 			return err
 		})

@@ -25,11 +25,13 @@ type life struct {
 	low, high int64 // what is left of the block: small contents and segments count up, files count down
 }
 
-func beginLife(write func(func(tx *db.Tx) error) error, f folder, slot int) (*life, error) {
+func beginLife(write func(func(tx *db.Tx) error) error, anyway func(func() error) error, f folder, slot int) (*life, error) {
 	l := &life{write: write, fd: -1}
-	err := write(func(tx *db.Tx) (err error) {
-		l.id, err = tx.InsertLife(os.Getpid(), slot, now())
-		return err
+	err := anyway(func() error {
+		return write(func(tx *db.Tx) (err error) {
+			l.id, err = tx.InsertLife(os.Getpid(), slot, now())
+			return err
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("begin a life: %w", err)

@@ -110,7 +110,7 @@ func (s *Store) Login(user, password, device, address string) (Who, string, erro
 
 	token := newToken()
 	var w Who
-	err = s.write(func(tx *db.Tx) error {
+	err = s.writeAnyway(func(tx *db.Tx) error {
 		id, err := tx.InsertDevice(account.ID, []byte(device), tokenHash(token), now())
 		if err != nil {
 			return err

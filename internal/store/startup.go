@@ -25,6 +25,9 @@ func StartUp(data string, log func(string)) error {
 
 func startUp(config Config) error {
 	f := folder(config.Data)
+	if config.Log == nil {
+		config.Log = func(string, string, error) {}
+	}
 	if err := f.make(); err != nil {
 		return err
 	}
@@ -36,6 +39,7 @@ func startUp(config Config) error {
 		return err
 	}
 	defer l.unlock()
+	(&Store{config: config, folder: f}).makeRoom()
 	switch err := db.Migrate(f.database()); {
 	case errors.Is(err, db.ErrNewer):
 		return fmt.Errorf("%w; start the newer version of the server, or restore a backup made by this one", err)
@@ -76,6 +80,7 @@ func (s *Store) makeReady() error {
 	if err := syncFolder(string(s.folder)); err != nil { // the database's own name
 		return err
 	}
+	s.fillReserves()
 	return s.look()
 }
 

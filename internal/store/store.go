@@ -97,7 +97,7 @@ func open(config Config) (*Store, error) {
 	if s.server == "" {
 		err = errUnready
 	} else {
-		s.life, err = beginLife(s.transact, s.folder, config.Slot)
+		s.life, err = beginLife(s.transact, s.anyway, s.folder, config.Slot)
 	}
 	if err != nil {
 		s.Close()

@@ -126,23 +126,23 @@ func TestWalWatch(t *testing.T) {
 	w := account(t, s, "ann")
 	watch := walWatch{path: s.folder.database() + "-wal"}
 	now := time.Now()
-	due, cut := watch.due(now)
+	due, cut := watch.due(now, false)
 	if !due || cut {
 		t.Error("the first look finds a log")
 	}
 	s.checkpoint(cut)
 	watch.done(now)
-	if due, _ := watch.due(now.Add(time.Hour)); due {
+	if due, _ := watch.due(now.Add(time.Hour), false); due {
 		t.Error("nothing was written since")
 	}
 	time.Sleep(20 * time.Millisecond)
 	if _, err := put(s, w, bytesOf(1, 10)); err != nil {
 		t.Fatal(err)
 	}
-	if due, _ := watch.due(now.Add(time.Second)); due {
+	if due, _ := watch.due(now.Add(time.Second), false); due {
 		t.Error("a little can wait")
 	}
-	if due, _ := watch.due(now.Add(walIdle)); !due {
+	if due, _ := watch.due(now.Add(walIdle), false); !due {
 		t.Error("but not for ever")
 	}
 }

@@ -34,6 +34,9 @@ func (s *Store) UploadOpen(w Who, o Once, size int64, reply func(upload int64) [
 	if repeated {
 		return s.answerAgain(w, o)
 	}
+	if err := s.mayUpload(max(size, 0)); err != nil {
+		return nil, err
+	}
 	number, fd, err := s.newObject()
 	if err != nil {
 		return nil, err
@@ -92,7 +95,7 @@ func (s *Store) takeBack(w Who, o Once, upload int64) error {
 // endUpload removes the row and the charge of an upload that nobody has touched since before; nil: there is no such. What
 // is left, a doomed content with its file, is for discard.
 func (s *Store) endUpload(account, upload, before int64, also func(tx *db.Tx) error) (u *db.Upload, err error) {
-	err = s.write(func(tx *db.Tx) error {
+	err = s.writeAnyway(func(tx *db.Tx) error {
 		if u, err = tx.Upload(account, upload); err != nil || u == nil {
 			return err
 		}
@@ -174,7 +177,7 @@ func (s *Store) discard(contents []int64) error {
 	if err := s.step("file removed"); err != nil {
 		return err
 	}
-	return s.write(func(tx *db.Tx) error {
+	return s.writeAnyway(func(tx *db.Tx) error {
 		for _, number := range contents {
 			if err := tx.DeleteUnfinished(number); err != nil {
 				return err
