@@ -297,7 +297,7 @@ func (c *checker) overlaps() {
 
 // standing are the names that belong in a data folder beside objects and segments.
 var standing = []string{"sluice.db", "sluice.db-wal", "sluice.db-shm", "server.lock", "schema.lock", "keeper.lock", "writer.lock",
-	"life.lock", "control.sock", "page"}
+	"life.lock", "control.sock", "page", "reserve", "reserve-log"}
 
 // orphans looks for files that nothing names.
 func (c *checker) orphans() {

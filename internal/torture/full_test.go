@@ -1,0 +1,218 @@
+package torture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/internal/client"
+)
+
+// TestFullDisk is D7: sixteen uploaders fill a small disk. All are refused with the code for it and nothing else, over
+// connections that live on; what was acknowledged is kept; names can be deleted without a byte free; and when there is room
+// again, everybody is served within a second, by the same processes.
+func TestFullDisk(t *testing.T) {
+	for _, kind := range []string{"ext4", "xfs"} {
+		t.Run(kind, func(t *testing.T) {
+			r := begin(t)
+			r.needDisk(kind)
+			size := map[string]string{"ext4": "64M", "xfs": "320M"}[kind]
+			d := r.newDisk(kind, size, "")
+			s := r.newServer(filepath.Join(d.mount, "data"), 2)
+			s.start()
+			ballast := r.ballast(filepath.Join(d.mount, "ballast"))
+			defer ballast.Close()
+			for range r.pick(2, 20) {
+				ballast.leave(d.mount, 28<<20)
+				fillUp(r, s, ballast)
+			}
+			st := s.mustStatus()
+			if st.Deaths > 0 {
+				r.Errorf("%d workers died", st.Deaths)
+			}
+			s.stop()
+			s.checkAll("afterwards")
+		})
+	}
+}
+
+// fillUp fills what is free, looks at the full disk, and makes room.
+func fillUp(r *round, s *server, ballast *ballast) {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	var group sync.WaitGroup
+	var acknowledged, refused atomic.Int64
+	kept := make([]map[client.Hash]int64, 16)
+	type named struct{ node, version int64 }
+	names := make([][]named, len(kept))
+	for i := range kept {
+		remote := s.dialRemote(client.Options{Connections: 1, Retries: -1, Timeout: 30 * time.Second})
+		random := r.random(uint64(i))
+		kept[i] = make(map[client.Hash]int64)
+		group.Go(func() {
+			for tries := 0; tries < 12 && ctx.Err() == nil; { // refused so often
+				b := make([]byte, []int{100, 5000, 90_000, 300_000, 2 << 20}[random.IntN(5)])
+				fill(b, random.Uint64())
+				sum, length := client.Sum(b), int64(len(b))
+				var err error
+				if random.IntN(10) == 0 {
+					seed := random.Uint64()
+					sum, length, err = remote.UploadReader(ctx, newStream(seed, client.ChunkSize+100_000), nil)
+				} else {
+					_, err = remote.PutObjects(ctx, []client.Object{{Hash: sum, Size: length}}, [][]byte{b})
+				}
+				var reply *client.CommitReply
+				if err == nil {
+					kept[i][sum] = length
+					acknowledged.Add(1)
+					reply, err = remote.Commit(ctx, &client.CommitRequest{Changes: []client.Change{{Op: client.OpPut, Kind: client.KindFile,
+						Parent: client.Place{Node: remote.Hello().Root}, Name: fmt.Sprintf("%d-%x", i, random.Uint64()), Hash: sum, Size: length, Mode: 0o644, Expect: 0}}})
+				}
+				switch {
+				case err == nil && reply.Entries[0].Code == client.OK:
+					names[i] = append(names[i], named{reply.Entries[0].Node, reply.Entries[0].Version})
+				case err == nil:
+					r.Errorf("uploader %d: commit: %v", i, reply.Entries[0].Code)
+					return
+				case client.CodeOf(err) != client.NoSpace:
+					r.Errorf("uploader %d: a full disk is told as: %v", i, err)
+					return
+				default:
+					tries++
+					refused.Add(1)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if r.Failed() {
+		r.FailNow()
+	}
+	ballast.fill()
+	random := r.random(99)
+	left := free(r, s.data)
+	deleted, wanted := 0, 0
+	remote := s.dialRemote(client.Options{Connections: 1, Retries: -1})
+	for _, some := range names {
+		for _, n := range some[:min(len(some), 2)] {
+			wanted++
+			reply, err := remote.Commit(ctx, &client.CommitRequest{Changes: []client.Change{{Op: client.OpDelete, Node: n.node, Expect: n.version}}})
+			switch {
+			case err != nil:
+				r.Errorf("delete on a full disk (%d bytes free): %v", left, err)
+			case reply.Entries[0].Code != client.OK:
+				r.Errorf("delete on a full disk: %v", reply.Entries[0].Code)
+			default:
+				deleted++
+			}
+			if r.Failed() {
+				r.FailNow()
+			}
+		}
+	}
+	for i := range kept {
+		for sum := range kept[i] {
+			if _, err := remote.Get(ctx, sum, 0, -1, io.Discard); err != nil {
+				r.Fatalf("uploader %d: a content that was acknowledged: %v", i, err)
+			}
+		}
+	}
+	s.mustAnswer()
+	// A worker, and the whole server, must be able to start where there is no more room than the reserves had.
+	unix.Kill(s.aWorker(random.IntN), unix.SIGKILL)
+	s.within(startLimit, "another worker on a full disk", s.readyNow)
+	s.killAll()
+	s.start()
+	ballast.leave(s.data, 24<<20)
+	began := time.Now()
+	for {
+		b := make([]byte, 1000)
+		fill(b, uint64(began.UnixNano()))
+		_, err := remote.PutObjects(ctx, []client.Object{{Hash: client.Sum(b), Size: 1000}}, [][]byte{b})
+		if err == nil {
+			break
+		}
+		if code := client.CodeOf(err); code != client.NoSpace && code != client.OK || time.Since(began) > 10*time.Second {
+			r.Fatalf("with room again, after %v: %v", time.Since(began), err)
+		}
+	}
+	r.Logf("%d contents acknowledged, %d uploads refused, %d of %d names deleted with %d bytes free, served again after %v",
+		acknowledged.Load(), refused.Load(), deleted, wanted, left, time.Since(began).Round(time.Millisecond))
+}
+
+// ballast is a file that takes what room there is on a disk.
+type ballast struct {
+	*round
+	*os.File
+	size int64
+}
+
+func (r *round) ballast(path string) *ballast {
+	r.Helper()
+	f, err := os.Create(path)
+	r.must(err)
+	return &ballast{round: r, File: f}
+}
+
+// raw is the descriptor of a regular file, on which there is no mode to change.
+func (b *ballast) raw(do func(fd int) error) error {
+	c, err := b.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if e := c.Control(func(fd uintptr) { err = do(int(fd)) }); e != nil {
+		return e
+	}
+	return err
+}
+
+// fill takes everything.
+func (b *ballast) fill() {
+	b.Helper()
+	for step := int64(16 << 20); step >= 4096; {
+		err := b.raw(func(fd int) error { return unix.Fallocate(fd, 0, b.size, step) })
+		if err == nil {
+			b.size += step
+			continue
+		}
+		if !errors.Is(err, unix.ENOSPC) {
+			b.must(err)
+		}
+		step /= 2
+	}
+}
+
+// leave makes the ballast such that about so many bytes are free.
+func (b *ballast) leave(dir string, room int64) {
+	b.Helper()
+	b.must(b.Truncate(0))
+	b.size = 0
+	for range 200 { // a file system gives back what was deleted in its own time
+		if free(b.round, dir) > room {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if take := free(b.round, dir) - room; take > 0 {
+		b.must(b.raw(func(fd int) error { return unix.Fallocate(fd, 0, 0, take) }))
+		b.size = take
+	}
+}
+
+// free is how much of a disk its super user may still take.
+func free(r *round, dir string) int64 {
+	r.Helper()
+	var st unix.Statfs_t
+	r.must(unix.Statfs(dir, &st))
+	return int64(st.Bfree) * st.Bsize
+}
