@@ -70,7 +70,7 @@ func (p *program) rootCommand() *cobra.Command {
 		{"folders", []*cobra.Command{p.pushCommand(), p.pullCommand()}},
 		{"files", []*cobra.Command{p.lsCommand(), p.statCommand(), p.catCommand(), p.getCommand(), p.putCommand(), p.mkdirCommand(),
 			p.mvCommand(), p.cpCommand(), p.rmCommand()}},
-		{"program", []*cobra.Command{p.versionCommand(), p.completionCommand()}},
+		{"program", []*cobra.Command{p.benchCommand(), p.versionCommand(), p.completionCommand()}},
 	} {
 		for _, c := range g.list {
 			c.GroupID = g.id
