@@ -17,7 +17,7 @@ import (
 
 // fake is a worker for tests. It greets each connection with its slot, process and the
 // connection's number, and then obeys its bytes (see obey). What is wrong with it is said
-// by words: unready, frozen, deaf, stubborn, closed.
+// by words: unready, mute, frozen, deaf, stubborn, closed.
 type fake struct {
 	words   []string
 	slot    string
@@ -37,6 +37,10 @@ func fakeWorker(role string) int {
 		if err := os.Mkdir(os.Getenv("SLUICE_PARENT_MARK"), 0o700); err == nil {
 			return 7
 		}
+	}
+	if f.is("mute") {
+		_, _ = unix.Poll([]unix.PollFd{{Fd: int32(f.channel.FD())}}, -1) // until the parent has gone
+		return 0
 	}
 	f.send(handoff.Message{Kind: handoff.Ready}, -1)
 	if f.is("closed") {
@@ -134,7 +138,7 @@ func (f *fake) obey(command byte, number uint64) {
 		}
 		null, err := os.Open("/dev/null")
 		if err == nil {
-			f.send(handoff.Message{Kind: handoff.Move, Connection: number, Value: 1}, int(null.Fd()))
+			f.send(handoff.Message{Kind: handoff.Move, Connection: number, Value: 1}, int(null.Fd())) // lint:allow /dev/null
 			null.Close()
 		}
 		for _, raw := range [][]byte{{1}, make([]byte, 31), make([]byte, 32), make([]byte, 33), make([]byte, 4096)} {

@@ -17,7 +17,7 @@ import (
 // runAsParent is a server in a process of its own, for a test that kills it.
 func runAsParent() int {
 	config := testConfig(os.Getenv("SLUICE_PARENT_DATA"), 2, os.Stderr, always("good"))
-	config.Ready = func(listen []string) { fmt.Println(listen[0]) }
+	config.Ready = func(listen []string) { fmt.Println(listen[0]) } // lint:allow a program of its own
 	if err := Run(context.Background(), config); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

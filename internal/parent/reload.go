@@ -38,11 +38,11 @@ const resolveLimit = 10 * time.Second // of names to listen on
 func (s *server) reload(done chan result) {
 	switch {
 	case s.config.Reload == nil:
-		tell([]chan result{done}, result{err: fmt.Errorf("%w: this server cannot be reloaded", ErrConfig)})
+		s.tell([]chan result{done}, result{err: fmt.Errorf("%w: this server cannot be reloaded", ErrConfig)})
 	case s.phase == starting || s.phase == reloading:
 		s.pending = append(s.pending, done)
 	case s.phase != serving:
-		tell([]chan result{done}, result{err: fmt.Errorf("%w: the server is %s", ErrBusy, s.phase)})
+		s.tell([]chan result{done}, result{err: fmt.Errorf("%w: the server is %s", ErrBusy, s.phase)})
 	default:
 		s.beginReload([]chan result{done})
 	}
@@ -195,7 +195,7 @@ func (s *server) replaceOne() bool {
 func (s *server) admitTrouble(coming []*worker) {
 	for _, w := range coming {
 		if w.failures >= backoffFrom {
-			tell(s.change.waiting, result{err: fmt.Errorf("the new configuration holds, but worker %d has ended %d times before it was ready (the log says why); it is tried again, and old workers go on meanwhile",
+			s.tell(s.change.waiting, result{err: fmt.Errorf("the new configuration holds, but worker %d has ended %d times before it was ready (the log says why); it is tried again, and old workers go on meanwhile",
 				w.slot, w.failures)})
 			s.change.waiting = nil
 		}
@@ -208,7 +208,7 @@ func (s *server) endChange() {
 	s.enter(serving)
 	s.log.WithField("workers", s.config.Workers).Info("reloaded: all workers have the new configuration")
 	s.sayReady("")
-	tell(waiting, result{text: fmt.Sprintf("reloaded: %d workers have the new configuration", s.config.Workers)})
+	s.tell(waiting, result{text: fmt.Sprintf("reloaded: %d workers have the new configuration", s.config.Workers)})
 	s.goOn()
 }
 
@@ -222,7 +222,7 @@ func (s *server) refuseChange(err error) {
 	s.enter(serving)
 	s.log.WithError(err).Error("the new configuration is refused; the one before goes on")
 	s.sayReady("")
-	tell(c.waiting, result{err: err})
+	s.tell(c.waiting, result{err: err})
 	s.goOn()
 }
 
@@ -257,17 +257,19 @@ func (s *server) goOn() {
 
 // refuseAll answers everybody who waits for a reload or an upgrade.
 func (s *server) refuseAll(err error) {
-	tell(s.pending, result{err: err})
+	s.tell(s.pending, result{err: err})
 	s.pending = nil
 	if s.change != nil {
-		tell(s.change.waiting, result{err: err})
+		s.tell(s.change.waiting, result{err: err})
 		s.dropChange()
 	}
 	s.abandonUpgrade(err)
 }
 
-// tell answers who waits. Each has room for one result; nil waits for none.
-func tell(waiting []chan result, r result) {
+// tell answers who waits; status shows by then what they are told. Each has room for one
+// result; nil waits for none.
+func (s *server) tell(waiting []chan result, r result) {
+	s.draw()
 	for _, done := range waiting {
 		if done != nil {
 			done <- r

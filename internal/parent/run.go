@@ -63,7 +63,7 @@ func Run(ctx context.Context, config Config) (err error) {
 		config: config, log: config.Log, lock: e.lock, page: e.page, listeners: l.all,
 		// Half of a worker's descriptors: the rest is for pipes, files and the database.
 		room: int(min(descriptors/2, 1<<30)), table: newTable(), waiting: -1, started: time.Now(),
-		over: make(chan struct{}), heir: e.heir, before: e.before, control: e.control,
+		over: make(chan struct{}), code: config.Code, heir: e.heir, before: e.before, control: e.control,
 	}
 	defer s.release()
 	s.listenBefore()
@@ -105,7 +105,7 @@ func (s *server) run(ctx context.Context) (err error) {
 		}
 		return err
 	}
-	go s.watchRequests(ctx)
+	go s.watchRequests(ctx, s.config)
 	for range s.config.Workers {
 		w := s.place()
 		if w == nil {
@@ -135,20 +135,21 @@ func (s *server) closeLinks() {
 	}
 }
 
-// watchRequests posts what comes by signal.
-func (s *server) watchRequests(ctx context.Context) {
+// watchRequests posts what comes by signal. It has a copy of the configuration: a reload
+// changes the server's.
+func (s *server) watchRequests(ctx context.Context, config Config) {
 	drain := ctx.Done()
 	for {
 		select {
 		case <-drain:
 			s.wake.post(func() { s.drain(s.config.DrainLimit) })
 			drain = nil
-		case <-s.config.Kill:
+		case <-config.Kill:
 			s.wake.post(s.kill)
 			return
-		case <-s.config.Reloads:
+		case <-config.Reloads:
 			s.wake.post(func() { s.reload(nil) })
-		case <-s.config.Upgrades:
+		case <-config.Upgrades:
 			s.wake.post(func() { s.beginUpgrade(nil) })
 		case <-s.over:
 			return

@@ -15,7 +15,7 @@ import (
 )
 
 // server is the parent's state. After the start only the goroutine in turns touches
-// it, but for what answer reads: view, started and page.
+// it, but for what answer reads: view, started, code and page.
 type server struct {
 	config  Config
 	log     *logrus.Logger
@@ -25,6 +25,7 @@ type server struct {
 	started time.Time
 	room    int           // connections a worker's descriptors allow
 	over    chan struct{} // closed when nothing is asked any more
+	code    func(error) int
 	manager *notifier
 	answers *control.Server // nil: another server has the control socket
 	control int             // the socket, while it is still the server's before; -1: none. Owned

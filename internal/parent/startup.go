@@ -38,10 +38,10 @@ func (s *server) startUp(ctx context.Context) error {
 		_ = command.Process.Signal(unix.SIGTERM)
 		close(stopped)
 	})
-	killed := make(chan struct{})
+	killed, kill := make(chan struct{}), s.config.Kill
 	go func() {
 		select {
-		case <-s.config.Kill:
+		case <-kill:
 			_ = command.Process.Kill()
 		case <-killed:
 		}

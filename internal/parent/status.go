@@ -27,7 +27,7 @@ func (s *server) answer(r control.Request) control.Response {
 	case control.CommandDrain:
 		return s.request(func(done chan result) {
 			s.drain(s.config.DrainLimit)
-			done <- result{text: fmt.Sprintf("draining: the server ends within %v", s.config.DrainLimit)}
+			s.tell([]chan result{done}, result{text: fmt.Sprintf("draining: the server ends within %v", s.config.DrainLimit)})
 		})
 	}
 	return control.Response{Error: fmt.Sprintf("unknown command %q: this server knows %q", r.Command, control.Commands)}
@@ -59,5 +59,5 @@ func (s *server) codeOf(err error) int {
 	if errors.As(err, &other) && other.Code > 0 {
 		return other.Code
 	}
-	return s.config.Code(err)
+	return s.code(err)
 }

@@ -38,7 +38,7 @@ type upgrade struct {
 
 // beginUpgrade starts a successor. done may be nil; else it has room for the result.
 func (s *server) beginUpgrade(done chan result) {
-	refuse := func(err error) { tell([]chan result{done}, result{err: err}) }
+	refuse := func(err error) { s.tell([]chan result{done}, result{err: err}) }
 	switch {
 	case s.config.Successor == nil:
 		refuse(fmt.Errorf("%w: this server cannot be upgraded", ErrConfig))
@@ -202,7 +202,7 @@ func (s *server) handOver(u *upgrade) {
 	u.until = time.Now().Add(s.config.times.gone)
 	u.link.say(sayYours)
 	s.log.WithField("pid", u.pid).Info("a new server has taken over; what is in flight here finishes")
-	tell(u.waiting, result{text: fmt.Sprintf("process %d has taken over", u.pid)})
+	s.tell(u.waiting, result{text: fmt.Sprintf("process %d has taken over", u.pid)})
 	u.waiting = nil
 }
 
@@ -264,7 +264,7 @@ func (s *server) undo(err error) {
 	s.enter(serving)
 	s.log.WithError(err).Error("upgrade undone; this server goes on")
 	s.sayReady("")
-	tell(u.waiting, result{err: err})
+	s.tell(u.waiting, result{err: err})
 	s.goOn()
 }
 
@@ -277,7 +277,7 @@ func (s *server) abandonUpgrade(err error) {
 	if u.process != nil {
 		_ = u.process.Kill() // it fails only where the process has ended already
 	}
-	tell(u.waiting, result{err: err})
+	s.tell(u.waiting, result{err: err})
 	s.dropUpgrade()
 }
 
