@@ -76,7 +76,7 @@ func toJournal(w io.Writer) bool {
 		return false
 	}
 	var st unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
+	if err := unix.Fstat(int(file.Fd()), &st); err != nil { // lint:allow standard error blocks anyway
 		return false
 	}
 	return said == fmt.Sprintf("%d:%d", st.Dev, st.Ino)

@@ -46,10 +46,10 @@ func (p *program) password(from passwordSource, user string) (string, error) {
 		}
 	}
 	terminal, ok := p.stdin.(*os.File)
-	if !ok || !term.IsTerminal(int(terminal.Fd())) {
+	if !ok || !term.IsTerminal(int(terminal.Fd())) { // lint:allow a terminal
 		return "", usageError{"no terminal to ask for a password: use --password-stdin or --password-file"}
 	}
-	return p.askPassword(int(terminal.Fd()), user)
+	return p.askPassword(int(terminal.Fd()), user) // lint:allow a terminal
 }
 
 func (p *program) askPassword(terminal int, user string) (string, error) {

@@ -15,7 +15,7 @@ import (
 // onTerminal tells whether a person can be asked.
 func (p *program) onTerminal() bool {
 	file, ok := p.stdin.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
+	return ok && term.IsTerminal(int(file.Fd())) // lint:allow standard input blocks anyway
 }
 
 // ask puts a question and returns the line of the answer.
