@@ -188,7 +188,7 @@ func TestMetricsMove(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
 	}
-	for _, name := range []string{"sluice_data_free_bytes", "sluice_data_free_files", "sluice_worker_resident_memory_bytes",
+	for _, name := range []string{"sluice_start_time_seconds", "sluice_data_free_bytes", "sluice_data_free_files", "sluice_worker_resident_memory_bytes",
 		"sluice_worker_open_fds", "sluice_worker_cpu_seconds_total", "sluice_database_log_bytes"} {
 		if now.sum(name) <= 0 {
 			t.Errorf("%s is %v", name, now.sum(name))

@@ -157,8 +157,9 @@ func (s *server) watchRequests(ctx context.Context, config Config) {
 	}
 }
 
-// announce says in one line where the server can be reached.
+// announce says in one line where the server can be reached, and in the counters since when.
 func (s *server) announce() {
+	s.page.Parent().Started.Store(s.started.UnixNano())
 	var urls []string
 	for _, a := range texts(s.listeners, tagMain) {
 		urls = append(urls, "sluice+plain://"+a)
