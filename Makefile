@@ -6,6 +6,7 @@ TAGS    := osusergo netgo sqlite_fts5 sqlite_omit_load_extension
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 STATIC  := -linkmode external -extldflags -static -X main.version=$(VERSION)
 PREFIX  ?= /usr/local
+SYSCONFDIR ?= /etc
 DESTDIR ?=
 export CGO_ENABLED := 1
 
@@ -13,7 +14,7 @@ export CGO_ENABLED := 1
 TEST_BUDGET ?= 180s
 FUZZTIME    ?= 10s
 
-.PHONY: build demo test race lint fuzz e2e torture bench install clean
+.PHONY: build demo test race lint fuzz e2e torture bench install deb test-unit clean
 
 build:
 	$(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(STATIC)' -o bin/sluiced ./cmd/fileserver
@@ -49,9 +50,17 @@ torture:
 bench: build
 	$(GO) run -tags '$(TAGS)' ./internal/bench/cmd $(if $(QUICK),-quick) -out bench-out
 
+# Everything an installed server needs, below DESTDIR; then, as root: systemd-sysusers, systemd-tmpfiles --create.
 install: build
-	install -D -m 0755 bin/sluiced $(DESTDIR)$(PREFIX)/bin/sluiced
-	install -D -m 0755 bin/sluice $(DESTDIR)$(PREFIX)/bin/sluice
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' sh scripts/install.sh
+
+# A Debian package in dist/.
+deb: build
+	@GO='$(GO)' VERSION='$(VERSION)' sh scripts/deb.sh
+
+# Boots a Debian of its own and installs, starts, reloads, upgrades and kills there; says why where it cannot. As root.
+test-unit: deb
+	@sh scripts/unit.sh
 
 clean:
-	rm -rf bin bench-out
+	rm -rf bin bench-out dist

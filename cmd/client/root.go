@@ -77,6 +77,7 @@ func (p *program) rootCommand() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
+	root.AddCommand(p.manCommand())
 	root.SetHelpCommandGroupID("program")
 	return root
 }

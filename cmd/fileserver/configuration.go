@@ -25,12 +25,20 @@ func (p *program) configCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(*cobra.Command, []string) error { return p.checkConfig() },
 	}
+	fresh := false
 	printed := &cobra.Command{
-		Use:     "print",
-		Short:   "Print all settings that hold now, as a configuration file",
-		Example: "  sluiced config print --workers 4 > sluiced.toml",
-		Args:    cobra.NoArgs,
+		Use:   "print",
+		Short: "Print all settings that hold now, as a configuration file",
+		Example: `  sluiced config print --workers 4 > sluiced.toml
+  sluiced config print --fresh > sluiced.toml            every default as a comment: to begin with`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if fresh {
+				s := defaults()
+				s.data = systemData
+				_, err := p.stdout.Write(writeFile(&s, true))
+				return err
+			}
 			s, err := p.flags.load()
 			if err != nil {
 				return err
@@ -39,6 +47,7 @@ func (p *program) configCommand() *cobra.Command {
 			return err
 		},
 	}
+	printed.Flags().BoolVar(&fresh, "fresh", false, "print the defaults, each as a comment, whatever holds here")
 	p.flags.addServe(check.Flags())
 	p.flags.addServe(printed.Flags())
 	group.AddCommand(check, printed)

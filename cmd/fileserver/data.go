@@ -18,25 +18,39 @@ import (
 const databaseName = "sluice.db"
 
 // checkFolder refuses a folder before a file is made in it: one that holds other things
-// (a slip in --data), and one whose database belongs to another user (files made by root
-// would lock the service out).
+// (a slip in --data), and one that belongs to another user or whose database does (files
+// made by root would lock the service out).
 func checkFolder(data string) error {
-	info, err := os.Stat(filepath.Join(data, databaseName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return checkEmpty(data)
-	}
-	if err != nil {
-		return fmt.Errorf("look at the data folder: %w", err)
-	}
-	owner := info.Sys().(*syscall.Stat_t).Uid
-	if int(owner) == os.Geteuid() {
+	for _, path := range []string{filepath.Join(data, databaseName), data} {
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("look at the data folder: %w", err)
+		}
+		if owner := info.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Geteuid() {
+			return othersFolder(data, owner)
+		}
+		if path == data {
+			return checkEmpty(data)
+		}
 		return nil
 	}
+	return nil
+}
+
+// othersFolder says who must do it, in words to copy.
+func othersFolder(data string, owner uint32) error {
 	name := "#" + strconv.Itoa(int(owner))
 	if u, err := user.LookupId(strconv.Itoa(int(owner))); err == nil {
 		name = u.Username
 	}
-	return fmt.Errorf("%w: the data folder %s belongs to user %s; run this as that user, with sudo -u %s", fs.ErrPermission, data, name, quoteShell(name))
+	how := "sudo -u " + quoteShell(name)
+	if os.Geteuid() == 0 {
+		how = "runuser -u " + quoteShell(name) + " --"
+	}
+	return fmt.Errorf("%w: the data folder %s belongs to user %s; run this as that user: %s sluiced …", fs.ErrPermission, data, name, how)
 }
 
 func checkEmpty(data string) error {

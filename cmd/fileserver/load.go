@@ -15,6 +15,9 @@ import (
 // systemConfig is read where no --config is given and it is there.
 const systemConfig = "/etc/sluice/sluiced.toml"
 
+// systemData is where a server of the whole machine keeps its data.
+const systemData = "/var/lib/sluice"
+
 // load puts the settings together: the defaults, over them the file, then the
 // environment, then the command line.
 func (f *flags) load() (settings, error) {
@@ -121,7 +124,7 @@ func dataFolder() (string, error) {
 		return first, nil
 	}
 	if os.Geteuid() == 0 {
-		return "/var/lib/sluice", nil
+		return systemData, nil
 	}
 	if state := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
 		return filepath.Join(state, "sluiced"), nil
