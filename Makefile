@@ -47,8 +47,10 @@ e2e:
 torture:
 	SLUICE_TORTURE=1 $(GO) test -tags '$(TAGS)' -count=1 -v -timeout 3600s ./internal/e2e/ ./internal/store/ ./internal/db/
 
+# QUICK=1 ends within 5 minutes; PLOTS=1 draws what was measured; CONGESTION= names another congestion control than the system's.
 bench: build
 	$(GO) run -tags '$(TAGS)' ./internal/bench/cmd $(if $(QUICK),-quick) -out bench-out
+	$(if $(PLOTS),$(GO) run -tags '$(TAGS)' ./internal/bench/cmd plot -from bench-out/bench.txt -to docs/plots)
 
 # Everything an installed server needs, below DESTDIR; then, as root: systemd-sysusers, systemd-tmpfiles --create.
 install: build

@@ -152,7 +152,7 @@ func TestReport(t *testing.T) {
 	for _, name := range []string{"sluice", "floor", "nginx"} {
 		h.mention(down1, name)
 	}
-	r := report{harness: h, stages: stages(), congestion: "cubic"}
+	r := report{harness: h, stages: stages(&options{}), congestion: "cubic"}
 	var out bytes.Buffer
 	if err := r.write(&out); err != nil {
 		t.Fatal(err)

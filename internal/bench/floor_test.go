@@ -19,7 +19,9 @@ func TestMain(m *testing.M) {
 	}
 	// With the race detector every program would wait a second at its end.
 	os.Setenv("GORACE", "atexit_sleep_ms=0")
-	os.Exit(m.Run())
+	code := m.Run()
+	os.RemoveAll(builtIn)
+	os.Exit(code)
 }
 
 func floor(t *testing.T, name string, j job) *server {

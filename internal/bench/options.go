@@ -22,6 +22,7 @@ type options struct {
 	congestion string // empty: what the system has
 	only       *regexp.Regexp
 	size       int64 // of the large file
+	fetch      int64 // of a run that discards: a single GiB is over within the time a core needs to wake
 	rounds     int
 	rate       time.Duration // of one run that counts requests
 	workers    int           // of servers; also the loops of the echo
@@ -35,7 +36,9 @@ type options struct {
 const gib = 1 << 30
 
 func parseOptions(args []string, stderr io.Writer) (*options, error) {
-	o := &options{workers: runtime.NumCPU(), wait: 10 * time.Second, probe: 4 * time.Second, names: []int{10_000, 100_000, 1_000_000}}
+	o := &options{
+		workers: runtime.NumCPU(), fetch: 4 * gib, wait: 10 * time.Second, probe: 4 * time.Second, names: []int{10_000, 100_000, 1_000_000},
+	}
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(stderr)
 	set.StringVar(&o.out, "out", "bench-out", "folder for the results")

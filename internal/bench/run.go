@@ -67,7 +67,7 @@ func measureAll(ctx context.Context, o *options, congestion string, stdout, stde
 		return err
 	}
 	begin := time.Now()
-	all := stages()
+	all := stages(o)
 	var failed error
 	for _, s := range all {
 		if failed = h.stage(ctx, s); failed != nil {
@@ -84,8 +84,10 @@ func measureAll(ctx context.Context, o *options, congestion string, stdout, stde
 	return failed
 }
 
-func stages() []stage {
-	return []stage{&stageDown{}, stageUp{}, &stageTree{}, &stageRates{}, &stageConnect{}, &stageStat{}, &stageNames{}, stageIdle{}}
+func stages(o *options) []stage {
+	return []stage{
+		&stageDown{}, stageUp{}, &stageTree{}, &stageRates{}, &stageConnect{}, &stageStat{}, &stageNames{sizes: o.names}, stageIdle{},
+	}
 }
 
 func (h *harness) stage(ctx context.Context, s stage) error {

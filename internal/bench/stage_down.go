@@ -24,9 +24,6 @@ var (
 	downFile = workload{"DownFile", "a large file down into a new file, by each one's own client", gibs}
 )
 
-// fetchBytes is how much one run fetches in all: a single GiB is over within the time a core needs to wake.
-const fetchBytes = 4 * gib
-
 func (s *stageDown) name() string          { return "down" }
 func (s *stageDown) workloads() []workload { return []workload{down1, down4, downFile} }
 
@@ -89,7 +86,7 @@ func (s *stageDown) round(ctx context.Context, h *harness, number int) error {
 		}
 		fetch := func(j job) func() (measure, error) {
 			j.Size, j.Connections, j.Congestion = h.size, connections, h.congestion
-			j.Times = int(max(fetchBytes/h.size, 1))
+			j.Times = int(max(h.fetch/h.size, 1))
 			return func() (measure, error) { return fetched(ctx, j) }
 		}
 		variants := []variant{

@@ -13,6 +13,7 @@ import (
 // stageNames is what one request costs in accounts with few and with very many names, one request after another on one
 // connection. All folders hold 1,000 names, so that what grows is the account.
 type stageNames struct {
+	sizes    []int
 	accounts []*account
 	echo     []*server // floors of ls and stat
 	append   *server   // floor of put
@@ -40,19 +41,17 @@ func (s *stageNames) workloads() []workload {
 	for _, op := range [...]struct{ name, title string }{
 		{"ls", "ls of a folder of 1,000 names"}, {"stat", "stat of a file"}, {"put", "one put: 4 KiB and its name, durable"},
 	} {
-		for _, n := range [...]int{10_000, 100_000, 1_000_000} {
-			all = append(all, nameWorkload(op.name, op.title, n))
+		for _, n := range s.sizes {
+			all = append(all, workload{
+				fmt.Sprintf("Names/op=%s/names=%d", op.name, n), fmt.Sprintf("%s, names in the account: %d", op.title, n), oneByOne,
+			})
 		}
 	}
 	return all
 }
 
-func nameWorkload(op, title string, n int) workload {
-	return workload{fmt.Sprintf("Names/op=%s/names=%d", op, n), fmt.Sprintf("%s, names in the account: %d", title, n), oneByOne}
-}
-
 func (s *stageNames) begin(ctx context.Context, h *harness) error {
-	for _, n := range h.names {
+	for _, n := range s.sizes {
 		dir, err := h.folders.next(fmt.Sprint("names-", n))
 		if err != nil {
 			return err
@@ -100,24 +99,25 @@ func (s *stageNames) end() {
 
 func (s *stageNames) round(ctx context.Context, h *harness, _ int) error {
 	first := s.accounts[0]
-	for _, w := range s.workloads() {
-		for _, a := range s.accounts {
-			var variants []variant
-			switch w.name {
-			case nameWorkload("ls", "", a.names).name:
-				variants = s.loads(ctx, h, a, a.lists, s.echo[0], first.lists[0], s.replies[0])
-			case nameWorkload("stat", "", a.names).name:
-				variants = s.loads(ctx, h, a, a.stats, s.echo[1], first.stats[0], s.replies[1])
-			case nameWorkload("put", "", a.names).name:
-				variants = []variant{{"sluice", s.puts(ctx, h, "put-small", a.job)},
-					{"floor", s.puts(ctx, h, "floor-put", job{Address: s.append.address, Server: s.append.pid()})}}
+	for i, w := range s.workloads() { // as they come from there: every size for one request, then for the next
+		if !h.wanted(w) {
+			continue
+		}
+		a := s.accounts[i%len(s.sizes)]
+		var variants []variant
+		switch i / len(s.sizes) {
+		case 0:
+			variants = s.loads(ctx, h, a, a.lists, s.echo[0], first.lists[0], s.replies[0])
+		case 1:
+			variants = s.loads(ctx, h, a, a.stats, s.echo[1], first.stats[0], s.replies[1])
+		case 2:
+			variants = []variant{
+				{"sluice", s.puts(ctx, h, "put-small", a.job)},
+				{"floor", s.puts(ctx, h, "floor-put", job{Address: s.append.address, Server: s.append.pid()})},
 			}
-			if variants == nil || !h.wanted(w) {
-				continue
-			}
-			if err := h.interleave(ctx, w, variants...); err != nil {
-				return err
-			}
+		}
+		if err := h.interleave(ctx, w, variants...); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -141,13 +141,17 @@ func (e errand) run(ctx context.Context) (outcome, error) {
 		name, arguments = "nice", append([]string{"-n", "10", name}, arguments...)
 	}
 	command := exec.CommandContext(ctx, name, arguments...)
-	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	var stdin io.WriteCloser
+	command.Cancel = func() error {
+		stdin.Close() // ends a program of ours, which may not hear signals
+		return command.Process.Signal(syscall.SIGTERM)
+	}
 	command.WaitDelay = 5 * time.Second
 	command.Env = append(os.Environ(), e.env...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
-	stdin, err := command.StdinPipe()
-	if err != nil {
+	var err error
+	if stdin, err = command.StdinPipe(); err != nil {
 		return outcome{}, err
 	}
 	begin := time.Now()
