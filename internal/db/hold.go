@@ -6,6 +6,12 @@ func (tx *Tx) InsertHold(account, content, bytes, at int64) error {
 	return tx.run(`INSERT OR FAIL INTO hold (account, content, bytes, at) VALUES (?, ?, ?, ?)`, account, content, bytes, at)
 }
 
+// InsertHolds is InsertHold for all contents numbered from first to last, which are new, in one statement.
+func (tx *Tx) InsertHolds(account, first, last, at int64) error {
+	return tx.run(`INSERT OR FAIL INTO hold (account, content, bytes, at)
+		SELECT ?1, id, size, ?4 FROM content WHERE id BETWEEN CAST(?2 AS INTEGER) AND CAST(?3 AS INTEGER)`, account, first, last, at)
+}
+
 // Charge raises what an account is charged for uploads, unless that would take it over its quota: then false. Less may
 // always be charged.
 func (tx *Tx) Charge(account, bytes int64) (fits bool, err error) {

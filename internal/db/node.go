@@ -1,5 +1,7 @@
 package db
 
+import "strings"
+
 // Kinds of a node, as they stand in the database.
 const (
 	File   = 1
@@ -93,14 +95,47 @@ func (tx *Tx) LastNode() (int64, error) {
 	return seq, err
 }
 
-// InsertNode adds a node, which gets the id after LastNode. After an error the transaction must be undone.
+// InsertNode adds a node, which gets the id after LastNode. After an error the transaction must be undone; after
+// ErrUnique, where its name stands already, nothing has been done.
 //
 // This is what a first upload does for every file. OR FAIL, no function and no id in the statement keep SQLite from
 // preparing to undo it by itself, which would copy all pages it touches: 7 us instead of 17.
 func (tx *Tx) InsertNode(n *Node) error {
-	return tx.run(`INSERT OR FAIL INTO node (namespace, parent, name, kind, content, size, mode, mtime, version)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		n.Namespace, orNull(n.Parent), n.Name, n.Kind, orNull(n.Content), n.Size, n.Mode, n.Mtime, n.Version)
+	return tx.run(insertNode, n.values(nil)...)
+}
+
+// InsertNodes is InsertNode for many. After any error the transaction must be undone.
+func (tx *Tx) InsertNodes(all []Node) error {
+	args := make([]any, 0, rowsAtOnce*9)
+	for len(all) >= rowsAtOnce {
+		args = args[:0]
+		for i := range rowsAtOnce {
+			args = all[i].values(args)
+		}
+		if err := tx.run(insertNodes, args...); err != nil {
+			return err
+		}
+		all = all[rowsAtOnce:]
+	}
+	for i := range all {
+		if err := tx.InsertNode(&all[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rowsAtOnce is how many rows one statement inserts where there are many: most of a small insert is to begin and to end
+// it. Measured: 10 rows halve the cost of each, 25 gain nothing more.
+const rowsAtOnce = 10
+
+const insertNode = `INSERT OR FAIL INTO node (namespace, parent, name, kind, content, size, mode, mtime, version)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+var insertNodes = insertNode + strings.Repeat(", (?, ?, ?, ?, ?, ?, ?, ?, ?)", rowsAtOnce-1)
+
+func (n *Node) values(to []any) []any {
+	return append(to, n.Namespace, orNull(n.Parent), n.Name, n.Kind, orNull(n.Content), n.Size, n.Mode, n.Mtime, n.Version)
 }
 
 // orNull is NULL for 0.

@@ -21,11 +21,13 @@ func TestStatementsArePlannedOnce(t *testing.T) {
 			n := &Node{ID: i, Namespace: 1, Parent: 1, Name: []byte{byte('a' + i)}, Kind: File, Content: i, Version: i}
 			steps := []func() error{
 				func() error { _, _, err := tx.InsertContent(&Content{ID: i, Hash: hash, Complete: true}); return err },
+				func() error { return tx.InsertContents(tenContents(i), func(int, int64) {}) },
 				func() error { return ignore(tx.HeldContent(1, hash)) },
 				func() error { _, err := tx.ContentByHash(hash); return err },
 				func() error { _, err := tx.HeldBytes(1, i); return err },
 				func() error { _, err := tx.ReleaseHolds(1, []byte(fmt.Sprintf("[%d,%d]", i, i+1))); return err },
 				func() error { return tx.InsertHold(1, i, i, i) },
+				func() error { return tx.InsertHolds(2, i, i, i) },
 				func() error { _, err := tx.Charge(1, -i); return err },
 				func() error { return ignore(tx.Left(1)) },
 				func() error { _, err := tx.Namespace(i - 1); return err },
@@ -51,6 +53,11 @@ func TestStatementsArePlannedOnce(t *testing.T) {
 				}
 			}
 		}
+		for i := int64(2); i < 10; i++ {
+			if err := tx.InsertNodes(tenNodes(i)); err != nil {
+				return err
+			}
+		}
 		return nil
 	}); err != nil {
 		t.Fatal(err)
@@ -69,3 +76,20 @@ func TestStatementsArePlannedOnce(t *testing.T) {
 }
 
 func ignore[T any, U any](_ T, _ U, err error) error { return err }
+
+func tenContents(i int64) []Content {
+	all := make([]Content, rowsAtOnce)
+	for k := range all {
+		id := 1000*i + int64(k)
+		all[k] = Content{ID: id, Hash: fmt.Appendf(nil, "%032d", id), Complete: true}
+	}
+	return all
+}
+
+func tenNodes(i int64) []Node {
+	all := make([]Node, rowsAtOnce)
+	for k := range all {
+		all[k] = Node{Namespace: 1, Parent: 1000 * i, Name: []byte{byte(k)}, Kind: File, Content: 1000*i + int64(k), Version: i}
+	}
+	return all
+}

@@ -158,20 +158,11 @@ func (w *writerLoop) commit() (changed bool, err error) {
 func (w *writerLoop) fill(tx *Tx, changed *bool) error {
 	end := time.Now().Add(groupTime)
 	for i := 0; ; i++ {
-		j := w.group[i]
-		if err := tx.run("SAVEPOINT one"); err != nil {
+		done, err := w.one(tx, w.group[i], i == 0)
+		if err != nil {
 			return err
 		}
-		if j.err = call(j.fn, tx); j.err == nil {
-			*changed = true
-		} else if w.c.c.AutoCommit() {
-			return fmt.Errorf("the transaction was ended: %w", j.err) // by SQLite: disk full, I/O error
-		} else if err := tx.run("ROLLBACK TO one"); err != nil {
-			return err
-		}
-		if err := tx.run("RELEASE one"); err != nil {
-			return err
-		}
+		*changed = *changed || done
 		if len(w.group) == groupCount || time.Now().After(end) {
 			return nil
 		}
@@ -182,6 +173,34 @@ func (w *writerLoop) fill(tx *Tx, changed *bool) error {
 			return nil
 		}
 	}
+}
+
+// one runs a job, and undoes it if it fails. The first one of a group needs no savepoint, for which SQLite would copy
+// every page the job touches: there is nothing before it that undoing the whole transaction could take along.
+func (w *writerLoop) one(tx *Tx, j *job, first bool) (done bool, err error) {
+	if !first {
+		if err := tx.run("SAVEPOINT one"); err != nil {
+			return false, err
+		}
+	}
+	j.err = call(j.fn, tx)
+	switch {
+	case j.err == nil && first:
+		return true, nil
+	case j.err == nil:
+		return true, tx.run("RELEASE one")
+	case w.c.c.AutoCommit():
+		return false, fmt.Errorf("the transaction was ended: %w", j.err) // by SQLite: disk full, I/O error
+	case first:
+		if err := tx.run("ROLLBACK"); err != nil {
+			return false, err
+		}
+		return false, tx.run("BEGIN IMMEDIATE")
+	}
+	if err := tx.run("ROLLBACK TO one"); err != nil {
+		return false, err
+	}
+	return false, tx.run("RELEASE one")
 }
 
 // call runs fn and turns a panic in it into an error.

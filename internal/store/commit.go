@@ -83,34 +83,31 @@ func (s *Store) Commit(w Who, once Once, namespace int64, all bool, changes []Ch
 		return nil, err
 	}
 	var answer []byte
-	err := write(func(tx *db.Tx) (err error) {
-		answer, err = s.once(tx, w, once, func(tx *db.Tx) error {
-			_, err := s.may(tx, w, namespace, 0, needWrite)
+	work := func(careful bool) error {
+		return write(func(tx *db.Tx) (err error) {
+			answer, err = s.once(tx, w, once, func(tx *db.Tx) error {
+				_, err := s.may(tx, w, namespace, 0, needWrite)
+				return err
+			}, func(tx *db.Tx) ([]byte, error) {
+				b, err := s.newBatch(tx, w, namespace, len(changes))
+				if err != nil {
+					return nil, err
+				}
+				b.careful = careful
+				return b.answer(changes, all, reply)
+			})
 			return err
-		}, func(tx *db.Tx) ([]byte, error) {
-			b, err := s.newBatch(tx, w, namespace, len(changes))
-			if err != nil {
-				return nil, err
-			}
-			for i := range changes {
-				fate := b.apply(&changes[i])
-				if fate.Err != nil && !refusal(fate.Err) {
-					return nil, fmt.Errorf("commit entry %d: %w", i, fate.Err)
-				}
-				if fate.Err != nil && all {
-					return nil, &EntryError{i, fate.Err}
-				}
-				b.fates = append(b.fates, fate)
-			}
-			if err := b.finish(); err != nil {
-				return nil, err
-			}
-			return reply(b.journal, b.fates), nil
 		})
-		return err
-	})
+	}
+	err := work(false)
+	if errors.Is(err, errSeen) {
+		err = work(true)
+	}
 	return answer, err
 }
+
+// errSeen undoes a commit that put files without a look where something stood: it is to be done again, carefully.
+var errSeen = errors.New("a name was taken")
 
 // onlyDeletes tells whether a commit makes room rather than taking it.
 func onlyDeletes(changes []Change) bool {
@@ -150,6 +147,9 @@ type batch struct {
 	node     int64   // the last node id given
 	copied   int     // nodes, by all copies of this commit
 	now      int64
+
+	careful   bool      // nothing is put without a look
+	unwritten []db.Node // put without a look: given their ids and numbers, not yet inserted
 }
 
 func (s *Store) newBatch(tx *db.Tx, w Who, namespace int64, n int) (*batch, error) {
@@ -199,6 +199,11 @@ func (b *batch) finish() error {
 
 func (b *batch) apply(c *Change) Fate {
 	var f Fate
+	if c.Op != OpPut {
+		if f.Err = b.flush(); f.Err != nil {
+			return f
+		}
+	}
 	switch c.Op {
 	case OpPut:
 		f.Node, f.Version, f.Err = b.put(c)
@@ -222,6 +227,27 @@ func (b *batch) apply(c *Change) Fate {
 	return f
 }
 
+// answer carries out the changes of a commit and makes its reply.
+func (b *batch) answer(changes []Change, all bool, reply func(journal int64, fates []Fate) []byte) ([]byte, error) {
+	for i := range changes {
+		fate := b.apply(&changes[i])
+		if fate.Err != nil && !refusal(fate.Err) {
+			return nil, fmt.Errorf("commit entry %d: %w", i, fate.Err)
+		}
+		if fate.Err != nil && all {
+			if err := b.flush(); err != nil { // an entry before this one may be the culprit
+				return nil, err
+			}
+			return nil, &EntryError{i, fate.Err}
+		}
+		b.fates = append(b.fates, fate)
+	}
+	if err := b.finish(); err != nil {
+		return nil, err
+	}
+	return reply(b.journal, b.fates), nil
+}
+
 // number gives the next journal number.
 func (b *batch) number() int64 {
 	b.journal++
@@ -230,6 +256,11 @@ func (b *batch) number() int64 {
 
 // place finds the folder a change's name stands in.
 func (b *batch) place(p Place) (int64, error) {
+	if p.Node == 0 && p.Entry >= len(b.fates)-len(b.unwritten) || p.Node > b.node-int64(len(b.unwritten)) {
+		if err := b.flush(); err != nil { // it may be one of those
+			return 0, err
+		}
+	}
 	if p.Node != 0 {
 		return p.Node, b.reach.folder(p.Node)
 	}
@@ -307,6 +338,9 @@ func (b *batch) release(content int64) { b.named = append(b.named, content) }
 
 // settle frees the holds on what has been named so far.
 func (b *batch) settle() error {
+	if err := b.flush(); err != nil { // which is what holds it from now on
+		return err
+	}
 	if len(b.named) == 0 {
 		return nil
 	}

@@ -174,11 +174,13 @@ func TestOps(t *testing.T) {
 			var got string
 			var fate Fate
 			undo := errors.New("undo")
+			careful := c.err == ErrExists // as Commit does it then
 			err := s.write(func(tx *db.Tx) error {
 				b, err := s.newBatch(tx, w, 0, 1)
 				if err != nil {
 					return err
 				}
+				b.careful = careful
 				fate = b.apply(&c.change)
 				if err := b.finish(); err != nil {
 					return err

@@ -33,7 +33,8 @@ type Incoming struct {
 type object struct {
 	hash   [32]byte
 	size   int64
-	number int64 // its row
+	number int64 // its row, unless it has a twin
+	twin   int64 // the row that was there before
 	fd     int   // its own file, owned; -1: it lies in a run
 	run    int   // index of runs; -1: it has no bytes there
 	offset int64 // in the segment; in the body before it is placed

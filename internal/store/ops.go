@@ -14,6 +14,15 @@ func (b *batch) put(c *Change) (int64, int64, error) {
 	if c.Kind != KindFile && c.Kind != KindLink {
 		return 0, 0, ErrRange
 	}
+	if c.Expect == 0 && !b.careful {
+		// What stands there may make a refusal good, so that is asked again below.
+		if id, version, err := b.putUnseen(c); err == nil || !refusal(err) {
+			return id, version, err
+		}
+	}
+	if err := b.flush(); err != nil {
+		return 0, 0, err
+	}
 	parent, there, err := b.target(c)
 	if err != nil {
 		return 0, 0, err
@@ -49,6 +58,42 @@ func (b *batch) put(c *Change) (int64, int64, error) {
 	}
 	n := db.Node{ID: there.ID, Kind: int64(c.Kind), Content: content, Size: c.Size, Mode: c.Mode, Mtime: c.Mtime}
 	return b.replace(there, &n)
+}
+
+// putUnseen puts a content where nothing is expected to stand, and mostly nothing stands, without a look. It gathers the
+// nodes; if flush finds a name taken the commit is done again, carefully.
+func (b *batch) putUnseen(c *Change) (int64, int64, error) {
+	if err := checkName(c.Name); err != nil {
+		return 0, 0, err
+	}
+	parent, err := b.place(c.Parent)
+	if err != nil {
+		return 0, 0, err
+	}
+	content, err := b.content(c)
+	if err != nil {
+		return 0, 0, err
+	}
+	b.unwritten = append(b.unwritten, db.Node{
+		Parent: parent, Name: []byte(c.Name), Kind: int64(c.Kind), Content: content, Size: c.Size, Mode: c.Mode, Mtime: c.Mtime,
+	})
+	n := &b.unwritten[len(b.unwritten)-1]
+	b.give(n)
+	b.release(content)
+	return n.ID, n.Version, nil
+}
+
+// flush writes the nodes that putUnseen has gathered. It comes before anything that reads nodes.
+func (b *batch) flush() error {
+	if len(b.unwritten) == 0 {
+		return nil
+	}
+	err := b.tx.InsertNodes(b.unwritten)
+	b.unwritten = b.unwritten[:0]
+	if errors.Is(err, db.ErrUnique) {
+		return errSeen
+	}
+	return err
 }
 
 // putNew puts a content where nothing stands.
@@ -95,10 +140,15 @@ func (b *batch) content(c *Change) (int64, error) {
 
 // insert adds a node under the next id and number and charges its size.
 func (b *batch) insert(n *db.Node) (int64, int64, error) {
+	b.give(n)
+	return n.ID, n.Version, b.tx.InsertNode(n)
+}
+
+// give gives a new node the next id and number, and charges its size.
+func (b *batch) give(n *db.Node) {
 	b.node++
 	n.ID, n.Namespace, n.Version = b.node, b.ns.ID, b.number()
 	b.charge(n.Size)
-	return n.ID, n.Version, b.tx.InsertNode(n)
 }
 
 // replace gives the file there the content and metadata of n, keeps what it was and charges the new size.

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"sluice/internal/db"
 	"sluice/internal/hash"
@@ -232,7 +233,7 @@ func (in *Incoming) rows(tx *db.Tx) error {
 			}
 		}
 	}
-	at, owed := now(), int64(0)
+	contents, which := make([]db.Content, 0, len(in.objects)), make([]*object, 0, len(in.objects))
 	for i := range in.objects {
 		o := &in.objects[i]
 		if o.fate != good {
@@ -242,18 +243,45 @@ func (in *Incoming) rows(tx *db.Tx) error {
 		if o.fd < 0 && o.size > 0 {
 			c.Segment, c.Offset = in.runs[o.run].segment.number, o.offset
 		}
-		id, fresh, err := tx.InsertContent(&c)
-		if err != nil {
+		contents, which = append(contents, c), append(which, o)
+	}
+	err := tx.InsertContents(contents, func(i int, id int64) { which[i].fate, which[i].twin = twin, id })
+	if err != nil {
+		return err
+	}
+	return in.holds(tx, which)
+}
+
+// holds notes that the account uploaded the contents, and charges it.
+func (in *Incoming) holds(tx *db.Tx, all []*object) error {
+	at, owed := now(), int64(0)
+	first, last := int64(math.MaxInt64), int64(0) // of the new ones in segments, whose numbers follow each other
+	for _, o := range all {
+		switch {
+		case o.fate == twin:
+			continue
+		case o.fd < 0:
+			first, last = min(first, o.number), max(last, o.number)
+		default:
+			if err := tx.InsertHold(in.w.Account, o.number, o.size, at); err != nil {
+				return err
+			}
+		}
+		owed += o.size
+	}
+	if last > 0 {
+		if err := tx.InsertHolds(in.w.Account, first, last, at); err != nil {
 			return err
 		}
-		if !fresh {
-			o.fate = twin
+	}
+	for _, o := range all {
+		if o.fate == twin { // maybe of one of those above
+			bytes, err := hold(tx, in.w, o.twin, o.hash, o.size, false, at)
+			if err != nil {
+				return err
+			}
+			owed += bytes
 		}
-		bytes, err := hold(tx, in.w, id, o.hash, o.size, fresh, at)
-		if err != nil {
-			return err
-		}
-		owed += bytes
 	}
 	return charge(tx, in.w, owed)
 }
