@@ -53,6 +53,9 @@ func (p *program) showStatus(st *control.Status) error {
 	}
 	fmt.Fprintf(p.stdout, "data     %s\n", visible(st.Data))
 	fmt.Fprintf(p.stdout, "listen   %s%s\n", visible(strings.Join(st.Listen, " ")), plain)
+	for _, address := range st.Metrics {
+		fmt.Fprintf(p.stdout, "metrics  http://%s/metrics\n", visible(address))
+	}
 	fmt.Fprintf(p.stdout, "clients  %d connected, %d of them not logged in; %d accepted, %d refused\n",
 		st.Connections, st.Unknown, st.Accepted, st.Refused)
 	fmt.Fprintf(p.stdout, "workers  %d died", st.Deaths)

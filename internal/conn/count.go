@@ -66,7 +66,7 @@ var reasons = [...]stats.Reason{
 }
 
 // count adds an answered request to the page. It runs on the loop for each request: a clock reading and a few additions
-// to memory that no other core writes, about 70 ns.
+// to memory that no other core writes: about 0.1 us of the 3 to 13 that a request costs.
 func (r *request) count(slot *stats.Slot) {
 	slot.Requests.Add(1)
 	slot.BytesIn.Add(uint64(r.in))

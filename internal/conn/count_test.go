@@ -97,3 +97,15 @@ func TestViolationsByKind(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkCount(b *testing.B) {
+	page, err := stats.Create(filepath.Join(b.TempDir(), "page"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer page.Close()
+	r := &request{types: proto.Lookup(proto.TypeStat), started: time.Now(), in: 100}
+	for b.Loop() {
+		r.count(page.Slot(0))
+	}
+}

@@ -513,3 +513,57 @@ func TestMetricsThroughReloadAndDrain(t *testing.T) {
 		t.Error("the silent connection goes on")
 	}
 }
+
+// The listener comes and goes with the configuration, without a restart.
+func TestMetricsTurnedOnByReload(t *testing.T) {
+	v := startService(t, "workers = 2")
+	v.configure("workers = 2\nmetrics = '127.0.0.1:0'\nleast-space = 12345")
+	v.done("reload")
+	address := v.metricsAddress()
+	until(t, address, "the new setting", func(n numbers) bool { return n.sum("sluice_data_least_bytes") == 12345 })
+	before := v.command.Process.Pid
+	v.configure("workers = 2\nmetrics = '0.0.0.0:0'")
+	if r := v.tell("reload"); r.code == 0 || !strings.Contains(r.stderr, "metrics") {
+		t.Errorf("an address beyond loopback: exit code %d\n%s", r.code, r.stderr)
+	}
+	scrape(t, address)
+	v.configure("workers = 2")
+	v.done("reload")
+	if c, err := net.Dial("tcp", address); err == nil {
+		c.Close()
+		t.Error("the listener is still there")
+	}
+	if st, err := v.state(); err != nil || st.Pid != before {
+		t.Errorf("another server: %+v, %v", st, err)
+	}
+	v.answers()
+}
+
+// Scrapes go on while the server is upgraded under them, and the counters with them.
+func TestMetricsThroughUpgrade(t *testing.T) {
+	v := startService(t, "workers = 2\nmetrics = '127.0.0.1:0'")
+	address := v.metricsAddress()
+	v.answers()
+	last := until(t, address, "requests", func(n numbers) bool { return n.sum("sluice_requests_total") >= 4 })
+	pid := v.command.Process.Pid
+	for range 2 {
+		v.done("upgrade")
+		pid = v.upgraded(pid)
+		now := scrape(t, address)
+		for _, name := range []string{"sluice_requests_total", "sluice_accepted_connections_total", "sluice_commits_total"} {
+			if now.sum(name) < last.sum(name) {
+				t.Errorf("%s fell from %v to %v", name, last.sum(name), now.sum(name))
+			}
+		}
+		if now.sum("sluice_start_time_seconds") <= last.sum("sluice_start_time_seconds") {
+			t.Error("the new server's start is not told")
+		}
+		last = now
+	}
+	until(t, address, "the new workers and no others", func(n numbers) bool {
+		return len(n["sluice_worker_ready"].GetMetric()) == 2 && n.sum("sluice_worker_ready") == 2
+	})
+	if status, text := get(t, address, "/readyz"); status != 200 {
+		t.Errorf("/readyz: %d %s", status, text)
+	}
+}
