@@ -24,6 +24,9 @@ type fake struct {
 	contents map[client.Hash][]byte
 	version  int64
 	epoch    int64
+	server   string                           // another server, if not empty
+	crowded  bool                             // others send contents too
+	history  map[int64]map[int64]client.Entry // nil: not kept; else the nodes at each journal number before this one
 
 	puts, haves, commits, fetched, lists, sinces int // requests and contents
 	putBytes                                     int64
@@ -49,7 +52,7 @@ func newFake(t *testing.T) *fake {
 	}}
 }
 
-func (f *fake) Hello() client.HelloReply { return client.HelloReply{Server: "fake"} }
+func (f *fake) Hello() client.HelloReply { return client.HelloReply{Server: "fake" + f.server} }
 func (f *fake) Connections() int         { return 3 }
 
 func (f *fake) used() (n int64) {
@@ -96,7 +99,7 @@ func (f *fake) PutObjects(ctx context.Context, objects []client.Object, bodies [
 		if int64(len(bodies[i])) != o.Size || client.Hash(hash.Sum(bodies[i])) != o.Hash {
 			f.t.Errorf("object %d is not what its hash says", i)
 		}
-		if _, ok := f.contents[o.Hash]; ok {
+		if _, ok := f.contents[o.Hash]; ok && !f.crowded {
 			f.t.Errorf("object %d was sent twice", i)
 		}
 		f.contents[o.Hash] = slices.Clone(bodies[i])
@@ -143,9 +146,35 @@ func (f *fake) Commit(ctx context.Context, c *client.CommitRequest) (*client.Com
 	return reply, nil
 }
 
+// number gives the next journal number. With history, the tree before it is kept.
+func (f *fake) number() int64 {
+	f.remember()
+	f.version++
+	return f.version
+}
+
+// remember keeps the tree at the journal number it has now.
+func (f *fake) remember() {
+	if f.history == nil {
+		return
+	}
+	all := make(map[int64]client.Entry, len(f.nodes))
+	for id, n := range f.nodes {
+		all[id] = *n
+	}
+	f.history[f.version] = all
+}
+
 func (f *fake) apply(ch *client.Change, before []client.Changed) client.Changed {
 	refuse := func(code client.Code) client.Changed { return client.Changed{Code: code} }
-	f.version++
+	done := func(n *client.Entry) client.Changed { return client.Changed{Node: n.Node, Version: n.Version} }
+	meta := func(n *client.Entry) client.Changed {
+		if n.Mode != ch.Mode || n.Mtime != ch.Mtime {
+			version := f.number()
+			n.Mode, n.Mtime, n.Version = ch.Mode, ch.Mtime, version
+		}
+		return done(n)
+	}
 	switch ch.Op {
 	case client.OpPut, client.OpMkdir:
 		parent := ch.Parent.Node
@@ -156,29 +185,41 @@ func (f *fake) apply(ch *client.Change, before []client.Changed) client.Changed 
 			return refuse(client.NotFound)
 		}
 		old := f.child(parent, ch.Name)
-		e := client.Entry{Parent: parent, Name: ch.Name, Kind: proto.KindFolder, Mode: ch.Mode, Mtime: ch.Mtime, Version: f.version}
-		if ch.Op == client.OpPut {
-			if _, ok := f.contents[ch.Hash]; !ok {
-				return refuse(client.NotUploaded)
-			}
-			e.Kind, e.Size, e.Hash = ch.Kind, ch.Size, ch.Hash
+		kind, folder := ch.Kind, false
+		if ch.Op == client.OpMkdir {
+			kind, folder = proto.KindFolder, true
 		}
+		same := old != nil && old.Kind == kind && (folder || old.Hash == ch.Hash && old.Size == ch.Size)
 		switch {
+		case same && old.Mode == ch.Mode && old.Mtime == ch.Mtime:
+			return done(old)
 		case old == nil && ch.Expect > 0:
 			return refuse(client.Conflict)
-		case old != nil && (ch.Expect == 0 || ch.Op == client.OpMkdir):
+		case old != nil && ch.Expect == 0:
 			return refuse(client.Exists)
 		case old != nil && ch.Expect > 0 && old.Version != ch.Expect:
 			return refuse(client.Conflict)
-		case old != nil && old.Kind == proto.KindFolder:
+		case old != nil && folder && old.Kind != proto.KindFolder:
+			return refuse(client.NotFolder)
+		case old != nil && !folder && old.Kind == proto.KindFolder:
 			return refuse(client.IsFolder)
+		case same:
+			return meta(old)
 		}
+		e := client.Entry{Parent: parent, Name: ch.Name, Kind: kind, Mode: ch.Mode, Mtime: ch.Mtime}
+		if !folder {
+			if _, ok := f.contents[ch.Hash]; !ok {
+				return refuse(client.NotUploaded)
+			}
+			e.Size, e.Hash = ch.Size, ch.Hash
+		}
+		e.Version = f.number()
 		e.Node = f.version + 1000
 		if old != nil {
 			e.Node = old.Node
 		}
 		f.add(&e)
-		return client.Changed{Node: e.Node, Version: e.Version}
+		return done(&e)
 	}
 	n := f.nodes[ch.Node]
 	if n == nil {
@@ -187,13 +228,12 @@ func (f *fake) apply(ch *client.Change, before []client.Changed) client.Changed 
 	if ch.Expect != client.ExpectAny && ch.Expect != n.Version {
 		return refuse(client.Conflict)
 	}
-	switch ch.Op {
-	case client.OpSet:
-		n.Mode, n.Mtime, n.Version = ch.Mode, ch.Mtime, f.version
-	case client.OpDelete:
-		f.drop(n.Node)
+	if ch.Op == client.OpSet {
+		return meta(n)
 	}
-	return client.Changed{Node: ch.Node, Version: f.version}
+	version := f.number()
+	f.drop(n.Node)
+	return client.Changed{Node: ch.Node, Version: version}
 }
 
 func (f *fake) drop(node int64) {
@@ -324,7 +364,7 @@ func (f *fake) Download(_ context.Context, h client.Hash, size int64, file *os.F
 func (f *fake) put(parent int64, name string, content string, mtime int64) *client.Entry {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.version++
+	f.number()
 	h := client.Hash(hash.Sum([]byte(content)))
 	f.contents[h] = []byte(content)
 	e := &client.Entry{Node: f.version + 1000, Parent: parent, Name: name, Kind: proto.KindFile, Size: int64(len(content)), Hash: h,
