@@ -25,6 +25,6 @@ func disk(j job, _ func(string)) (answer, error) {
 			return answer{}, err
 		}
 	}
-	err = unix.Fdatasync(int(f.Fd()))
+	err = unix.Fdatasync(descriptor(f))
 	return answer{Units: j.Size, Wall: time.Since(start), Client: ownCPU() - cpu}, err
 }

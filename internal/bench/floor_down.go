@@ -39,7 +39,7 @@ func floorDown(j job, ready func(string)) (answer, error) {
 			for readAll(fd, request[:]) == nil {
 				off := int64(binary.LittleEndian.Uint64(request[:]))
 				length := int64(binary.LittleEndian.Uint64(request[8:]))
-				if sendRange(pool, fd, int(f.Fd()), off, length) != nil {
+				if sendRange(pool, fd, descriptor(f), off, length) != nil {
 					return
 				}
 			}

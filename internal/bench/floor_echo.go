@@ -21,7 +21,7 @@ func floorEcho(j job, ready func(string)) (answer, error) {
 			return answer{}, err
 		}
 		defer f.Close()
-		e.file, e.body = int(f.Fd()), int(j.Size)
+		e.file, e.body = descriptor(f), int(j.Size)
 	}
 	loops := make([]int, j.Loops)
 	for i := range loops {

@@ -80,7 +80,7 @@ func takeBatch(fd int, f *os.File, end *atomic.Int64) error {
 	if _, err := f.WriteAt(body, end.Add(reserved)-reserved); err != nil {
 		return err
 	}
-	if err := unix.Fdatasync(int(f.Fd())); err != nil {
+	if err := unix.Fdatasync(descriptor(f)); err != nil {
 		return err
 	}
 	return writeAll(fd, []byte{1})

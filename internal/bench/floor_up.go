@@ -92,7 +92,7 @@ func (s *upServer) serve(fd int) error {
 		}
 		if m.index >= 0 {
 			f := s.current()
-			if err := receiveRange(s.pool, fd, int(f.Fd()), m.index*hash.ChunkSize, m.length); err != nil {
+			if err := receiveRange(s.pool, fd, descriptor(f), m.index*hash.ChunkSize, m.length); err != nil {
 				return err
 			}
 			if err := <-behind; err != nil {
@@ -131,7 +131,7 @@ func (s *upServer) open(size int64) error {
 	if err != nil {
 		return err
 	}
-	if err := unix.Fallocate(int(f.Fd()), 0, 0, size); err != nil {
+	if err := unix.Fallocate(descriptor(f), 0, 0, size); err != nil {
 		return err
 	}
 	s.file, s.size = f, size
@@ -143,7 +143,7 @@ func (s *upServer) open(size int64) error {
 func (s *upServer) check(fd int, f *os.File, m upMessage) error {
 	off := m.index * hash.ChunkSize
 	// The disk works while the chunk is hashed.
-	if err := unix.SyncFileRange(int(f.Fd()), off, m.length, unix.SYNC_FILE_RANGE_WRITE); err != nil {
+	if err := unix.SyncFileRange(descriptor(f), off, m.length, unix.SYNC_FILE_RANGE_WRITE); err != nil {
 		return err
 	}
 	value, err := chunkValue(f, m.index, m.length)
@@ -153,7 +153,7 @@ func (s *upServer) check(fd int, f *os.File, m upMessage) error {
 	if value != m.value {
 		return fmt.Errorf("chunk %d differs", m.index)
 	}
-	if err := unix.Fdatasync(int(f.Fd())); err != nil {
+	if err := unix.Fdatasync(descriptor(f)); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -173,7 +173,7 @@ func (s *upServer) seal(want [32]byte) error {
 		return err
 	}
 	defer dir.Close()
-	return errors.Join(unix.Fdatasync(int(s.file.Fd())), dir.Sync(), s.file.Close())
+	return errors.Join(unix.Fdatasync(descriptor(s.file)), dir.Sync(), s.file.Close())
 }
 
 // chunkValue reads a chunk once and hashes it.

@@ -51,7 +51,7 @@ func floorUpload(j job, _ func(string)) (answer, error) {
 				}
 				defer unix.Close(fd)
 			}
-			return upSend(fd, int(f.Fd()), hashed)
+			return upSend(fd, descriptor(f), hashed)
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -113,3 +113,6 @@ func stamp(path string) error {
 	}
 	return f.Close()
 }
+
+// descriptor is that of a plain file, for which blocking and non-blocking are the same.
+func descriptor(f *os.File) int { return int(f.Fd()) } // lint:allow

@@ -25,7 +25,7 @@ func httpPut(j job, _ func(string)) (answer, error) {
 	if err := writeAll(fd, putHead(j.Path, j.Size)); err != nil {
 		return answer{}, err
 	}
-	if err := sendFile(fd, int(f.Fd()), 0, j.Size); err != nil {
+	if err := sendFile(fd, descriptor(f), 0, j.Size); err != nil {
 		return answer{}, err
 	}
 	_, err = readHead(fd)

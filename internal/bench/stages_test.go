@@ -210,6 +210,23 @@ func TestRemote(t *testing.T) {
 		}
 	})
 
+	t.Run("command", func(t *testing.T) {
+		o, err := l.run(ctx, "", "bench", "home:", "--quick", "--json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r RemoteReport
+		if err := json.Unmarshal([]byte(o.stdout), &r); err != nil || r.Up.Bytes == 0 || len(r.Requests) != 6 {
+			t.Errorf("%s, %v", o.stdout, err)
+		}
+		if o, err := l.run(ctx, "", "bench", "home:nowhere"); err == nil {
+			t.Errorf("a folder that is not there was measured: %s", o.stdout)
+		}
+		if e := left(ctx, t, m); len(e) != 0 {
+			t.Errorf("left behind: %+v", e)
+		}
+	})
+
 	t.Run("no room", func(t *testing.T) {
 		set := errand{name: filepath.Join(l.bin, "sluiced"), arguments: []string{"user", "set", benchUser, "--quota", "21M", "--data", l.data}}
 		if _, err := set.run(ctx); err != nil {

@@ -109,7 +109,8 @@ func (pic picture) draw(r results) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = pic.title
 	p.Y.Label.Text = pic.label
-	p.Legend.Top = true
+	p.Legend.Top, p.Legend.XOffs = true, -vg.Points(4)
+	p.Legend.Padding = vg.Points(2)
 	p.Add(plotter.NewGrid())
 	any, err := pic.addBars(p, r)
 	if err == nil && len(pic.lines) > 0 {
@@ -159,6 +160,7 @@ func (pic picture) addBars(p *plot.Plot, r results) (any bool, err error) {
 	}
 	if any {
 		p.NominalX(pic.names...)
+		p.X.Min, p.X.Max = -0.5, float64(len(pic.bars))-0.5
 	}
 	return any, nil
 }
@@ -200,8 +202,8 @@ func (pic picture) addLines(p *plot.Plot, r results) (any bool, err error) {
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	if pic.logarithmic {
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-		p.Legend.Top, p.Legend.Left = true, true
-		p.Y.Max *= 10
+		p.Legend.Left, p.Legend.XOffs = true, vg.Points(4)
+		p.Y.Max *= 100 // room for the legend, in decades
 	}
 	return any, nil
 }
