@@ -46,6 +46,13 @@ func sweep(dead func(pid int) bool) {
 			_ = exec.Command("losetup", "-d", "/dev/"+strings.Split(loop, "/")[3]).Run()
 		}
 	}
+	cables, _ := filepath.Glob("/sys/class/net/" + cableName + "*")
+	for _, cable := range cables {
+		name := filepath.Base(cable)
+		if pid, err := strconv.Atoi(strings.TrimPrefix(name, cableName)); err == nil && dead(pid) {
+			_ = exec.Command("ip", "link", "del", name).Run()
+		}
+	}
 	spaces, _ := filepath.Glob("/run/netns/" + leavings + "*")
 	for _, space := range spaces {
 		if ours(space) {

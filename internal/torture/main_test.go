@@ -16,7 +16,7 @@ var folder string
 const tags = "osusergo netgo sqlite_fts5 sqlite_omit_load_extension"
 
 // roles are what this test binary is when it is started again by a test.
-var roles = map[string]func(){"tap": tapChild}
+var roles = map[string]func(){"tap": tapChild, "hog": hogChild, "peer": peerChild}
 
 const (
 	roleVariable    = "SLUICE_TORTURE_ROLE"    // names the role
