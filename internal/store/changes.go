@@ -6,12 +6,8 @@ import (
 	"sluice/internal/db"
 )
 
-// Limits of a page of changes. Nodes below deleted folders are passed over, and there may be any number of them: after so
-// many rows the page ends.
-const (
-	maxNews    = 1000
-	maxScanned = 20_000
-)
+// maxNews bounds a page of changes.
+const maxNews = 1000
 
 // Changes tells what has become of the nodes that changed after the journal number since, in order of number: each once,
 // as it is now, or that it is gone. It ends when add says that the page is full; then there is more, after the version
@@ -34,40 +30,29 @@ func (s *Store) Changes(w Who, namespace, epoch, since int64, add func(Entry) bo
 			return nil
 		}
 		reach := newReach(tx, ns, 0)
-		told, scanned := 0, 0
+		told := 0
 		return tx.Changes(ns.ID, since, func(c *db.Change) (bool, error) {
 			if told == maxNews {
 				more = true
 				return false, nil
 			}
-			scanned++
 			e, err := news(reach, c)
 			if err != nil {
 				return false, err
-			}
-			if e.Deleted && !c.Deleted {
-				// It lies below a folder that is gone, of which its own row tells. Only where the page ends is it told, as
-				// deleted, so that the next page begins behind it.
-				if scanned < maxScanned {
-					return true, nil
-				}
 			}
 			if !add(e) {
 				more = true
 				return false, nil
 			}
 			told++
-			if scanned >= maxScanned {
-				more = true
-				return false, nil
-			}
 			return true, nil
 		})
 	})
 	return epochNow, journal, more, err
 }
 
-// news is the entry of a change; what lies below a deleted folder is deleted too.
+// news is the entry of a change; what lies below a deleted folder is deleted too. It is told by itself, not only by the
+// folder's row: it may have moved there since, and who follows the changes knows it at another place.
 func news(reach *reach, c *db.Change) (Entry, error) {
 	gone := Entry{Node: c.ID, Kind: Kind(c.Kind), Version: c.Version, Deleted: true}
 	if c.Deleted {
