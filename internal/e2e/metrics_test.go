@@ -19,6 +19,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"golang.org/x/sys/unix"
 
 	"sluice/internal/proto"
 )
@@ -181,7 +182,7 @@ func TestMetricsMove(t *testing.T) {
 		t.Errorf("%v bytes received for %d bytes of files", got, all)
 	}
 	for name, want := range map[string]float64{
-		"sluice_worker_ready": 2, "sluice_store_read_only": 0, "sluice_panics_total": 0, "sluice_jobs": 0,
+		"sluice_worker_ready": 2, "sluice_data_writable": 1, "sluice_store_read_only": 0, "sluice_panics_total": 0, "sluice_jobs": 0,
 		"sluice_parent_worker_deaths_total": 0, "sluice_worker_junk_messages_total": 0,
 	} {
 		if got := now.sum(name); got != want {
@@ -566,4 +567,53 @@ func TestMetricsThroughUpgrade(t *testing.T) {
 	if status, text := get(t, address, "/readyz"); status != 200 {
 		t.Errorf("/readyz: %d %s", status, text)
 	}
+}
+
+// A file system that breaks under an idle server is noticed though nobody writes, and the server lives to tell.
+func TestNotReadyOnABrokenDisk(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root for a loop mount")
+	}
+	dir := t.TempDir()
+	image, mount := filepath.Join(dir, "image"), filepath.Join(dir, "mount")
+	must(t, os.Mkdir(mount, 0o755))
+	for _, args := range [][]string{{"truncate", "-s", "96M", image}, {"mkfs.ext4", "-q", image}, {"mount", "-o", "loop", image, mount}} {
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Skipf("no loop mount here: %v %s", err, out)
+		}
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", mount).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v %s", err, out)
+		}
+	})
+	s := start(t, filepath.Join(mount, "data"), "--metrics", "127.0.0.1:0", "--least-space", "0")
+	address := s.metricsAddress()
+	if status, text := get(t, address, "/readyz"); status != 200 {
+		t.Fatalf("at first: %d %s", status, text)
+	}
+	root, err := os.Open(mount)
+	must(t, err)
+	const shutdown, noFlush = 0x8004587d, 2 // the ioctl by which file systems are tested
+	raw, err := root.SyscallConn()
+	must(t, err)
+	must(t, raw.Control(func(fd uintptr) { err = unix.IoctlSetPointerInt(int(fd), shutdown, noFlush) }))
+	root.Close()
+	if err != nil {
+		t.Skipf("this file system cannot be shut down: %v", err)
+	}
+	time.Sleep(1100 * time.Millisecond) // an answer of before is kept for a second
+	for range 4 {                       // both workers
+		if status, text := get(t, address, "/readyz"); status != 503 {
+			t.Errorf("/readyz: %d %s", status, text)
+		}
+		if status, _ := get(t, address, "/healthz"); status != 200 {
+			t.Errorf("/healthz: %d", status)
+		}
+	}
+	n := until(t, address, "a disk that takes no writes", func(n numbers) bool { return n.sum("sluice_data_writable") == 0 })
+	if n.sum("sluice_parent_worker_deaths_total") != 0 {
+		t.Errorf("%v workers have died of it", n.sum("sluice_parent_worker_deaths_total"))
+	}
+	s.answers()
 }

@@ -20,6 +20,8 @@ var forServer = []row[*stats.Page]{
 		func(p *stats.Page) float64 { return seconds(p.Parent().Started.Load()) }},
 	{counter, "sluice_changes_total", "Durable changes of the database, those of commands among them. Goes on over restarts.",
 		func(p *stats.Page) float64 { return float64(p.Changes().Load()) }},
+	{gauge, "sluice_data_writable", "1: the data folder's file system takes writes.",
+		func(p *stats.Page) float64 { return float64(p.Disk().Writable.Load()) }},
 	{gauge, "sluice_data_free_bytes", "Bytes the server may still take on the data folder's file system.",
 		func(p *stats.Page) float64 { return float64(p.Disk().Free.Load()) }},
 	{gauge, "sluice_data_size_bytes", "Size of the data folder's file system.",

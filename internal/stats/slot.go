@@ -111,4 +111,6 @@ type Disk struct {
 	Files atomic.Int64 // files that can still be made
 	Log   atomic.Int64 // bytes of the database's write-ahead log
 	Least atomic.Int64 // bytes of Free below which the server says it is not ready
+
+	Writable atomic.Int64 // 1: the file system takes writes
 }

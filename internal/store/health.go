@@ -14,6 +14,7 @@ import (
 // Health is what the store says of itself and of the disk below it, for showing.
 type Health struct {
 	ReadOnly bool  // it has stopped writing
+	Writable bool  // the file system takes writes
 	Writes   int64 // writes of this process that are durable
 	Free     int64 // bytes this user may still take
 	Size     int64 // bytes of the file system
@@ -23,7 +24,7 @@ type Health struct {
 
 // Health looks at the disk, which may take its time.
 func (s *Store) Health() (Health, error) {
-	h := Health{ReadOnly: s.stopped.Load(), Writes: s.db.Stats().Writes}
+	h := Health{ReadOnly: s.stopped.Load(), Writable: s.writable() == nil, Writes: s.db.Stats().Writes}
 	var st unix.Statfs_t
 	if err := again(func() error { return unix.Statfs(string(s.folder), &st) }); err != nil {
 		return h, fmt.Errorf("ask for free space: %w", err)
@@ -41,6 +42,27 @@ func (s *Store) Health() (Health, error) {
 	return h, nil
 }
 
+// writable asks the file system whether it would take writes. One that has broken says no when a file is opened, one that
+// was mounted anew for reading only, as the kernel does after an error, says no to writing; both also to root.
+func (s *Store) writable() error {
+	gate := s.folder.gate() // its lock belongs to an open description: another one changes nothing
+	var fd int
+	err := again(func() (err error) {
+		fd, err = unix.Open(gate, unix.O_RDWR|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("open %s: %w", gate, err)
+	}
+	unix.Close(fd)
+	for _, dir := range []string{s.folder.objects(), s.folder.segments()} {
+		if err := again(func() error { return unix.Access(dir, unix.W_OK) }); err != nil {
+			return fmt.Errorf("write to %s: %w", dir, err)
+		}
+	}
+	return nil
+}
+
 // errTried ends the transaction by which Ready tries the way of a write.
 var errTried = errors.New("tried")
 
@@ -51,12 +73,8 @@ func (s *Store) Ready(least int64) (wrong []error) {
 	if s.stopped.Load() {
 		wrong = append(wrong, ErrReadOnly)
 	}
-	// A file system that was mounted anew for reading only says so here, also to root.
-	for _, dir := range []string{string(s.folder), s.folder.objects(), s.folder.segments()} {
-		if err := again(func() error { return unix.Access(dir, unix.W_OK) }); err != nil {
-			wrong = append(wrong, fmt.Errorf("write to %s: %w", dir, err))
-			break
-		}
+	if err := s.writable(); err != nil {
+		wrong = append(wrong, err)
 	}
 	h, err := s.Health()
 	switch {

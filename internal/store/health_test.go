@@ -36,6 +36,9 @@ func TestReady(t *testing.T) {
 	if err := ready(s, 1); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), objects) {
 		t.Errorf("without a folder of objects: %v", err)
 	}
+	if h, err := s.Health(); err != nil || h.Writable {
+		t.Errorf("without a folder of objects: %+v, %v", h, err)
+	}
 	if err := os.Rename(objects+".away", objects); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +83,7 @@ func TestHealth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.ReadOnly || h.Writes < 1 || h.Free <= 0 || h.Size < h.Free || h.Log <= 0 {
+	if h.ReadOnly || !h.Writable || h.Writes < 1 || h.Free <= 0 || h.Size < h.Free || h.Log <= 0 {
 		t.Errorf("%+v", h)
 	}
 }

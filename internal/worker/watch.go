@@ -28,6 +28,7 @@ func (w *worker) watch(ctx context.Context, st *store.Store, disk *stats.Disk) {
 			w.entry().WithError(err).Warn("look at the disk")
 		}
 		failing = err != nil
+		disk.Writable.Store(truth(h.Writable))
 		if err == nil {
 			disk.Free.Store(h.Free)
 			disk.Size.Store(h.Size)
