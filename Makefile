@@ -9,6 +9,8 @@ PREFIX  ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR ?=
 export CGO_ENABLED := 1
+# One set of flags for programs and tests: SQLite, which takes a minute or two, is then compiled once for both.
+export GOFLAGS := -trimpath -buildvcs=false
 
 # A package that takes longer than its budget has grown a load that belongs in torture.
 TEST_BUDGET ?= 180s
@@ -17,8 +19,8 @@ FUZZTIME    ?= 10s
 .PHONY: build demo test race lint fuzz e2e torture bench install deb test-unit clean
 
 build:
-	$(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(STATIC)' -o bin/sluiced ./cmd/fileserver
-	$(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(STATIC)' -o bin/sluice ./cmd/client
+	$(GO) build -tags '$(TAGS)' -ldflags '$(STATIC)' -o bin/sluiced ./cmd/fileserver
+	$(GO) build -tags '$(TAGS)' -ldflags '$(STATIC)' -o bin/sluice ./cmd/client
 
 # A server on an embedded database in a temporary folder, a real folder up and back. DIR= chooses the folder.
 demo: build
@@ -45,7 +47,7 @@ e2e:
 
 # The long rounds: the same tests with SLUICE_TORTURE set, so that they go on for longer.
 torture:
-	SLUICE_TORTURE=1 $(GO) test -tags '$(TAGS)' -count=1 -v -timeout 3600s ./internal/e2e/ ./internal/store/ ./internal/db/
+	SLUICE_TORTURE=1 $(GO) test -tags '$(TAGS)' -count=1 -v -timeout 3600s ./internal/torture/ ./internal/e2e/ ./internal/store/ ./internal/db/
 
 # QUICK=1 ends within 5 minutes; PLOTS=1 draws what was measured; CONGESTION= names another congestion control than the system's.
 bench: build
