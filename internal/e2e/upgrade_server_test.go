@@ -38,9 +38,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 			t.Errorf("listening on %s, before the upgrade on %s", st.Listen[0], v.address)
 		}
 		v.await("the server before gone", func(st *serviceStatus) bool { return len(st.Predecessors) == 0 })
-		if syscall.Kill(pid, 0) == nil && !zombie(pid) {
-			t.Errorf("process %d is still there", pid)
-		}
+		v.waitGone([]int{pid}, 10*time.Second)
 		pid = next
 	}
 	l.stop()
