@@ -31,6 +31,7 @@ type options struct {
 	probe      time.Duration // of a run that times each stat
 	names      []int         // sizes of the account that names are looked up in
 	quick      bool
+	hasty      bool // runs follow each other at once: figures mean nothing, as in tests of the harness itself
 }
 
 const gib = 1 << 30

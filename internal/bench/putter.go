@@ -70,7 +70,7 @@ func again(j job, put func(i int, b []byte) error) (answer, error) {
 	server, cpu, start := treeCPU(j.Server), ownCPU(), time.Now()
 	b := make([]byte, smallSize)
 	var count int64
-	for time.Since(start) < j.Duration {
+	for count == 0 || time.Since(start) < j.Duration {
 		rand.Read(b)
 		if err := put(int(count), b); err != nil {
 			return answer{}, err

@@ -52,8 +52,10 @@ func (h *harness) interleave(ctx context.Context, w workload, variants ...varian
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := settle(h.needs(w)); err != nil {
-			return err
+		if !h.hasty {
+			if err := settle(h.needs(w)); err != nil {
+				return err
+			}
 		}
 		m, err := v.run()
 		if ctx.Err() != nil {

@@ -66,7 +66,7 @@ func miniature(t *testing.T) *options {
 	return &options{
 		out: filepath.Join(root, "out"), bin: programsDir(t), work: filepath.Join(root, "work"), tree: tree,
 		only: regexp.MustCompile(""), size: 9<<20 + 1, fetch: 1, rounds: 1, rate: 30 * time.Millisecond, workers: 2,
-		idle: 40, wait: 50 * time.Millisecond, probe: 60 * time.Millisecond, names: []int{20, 2000},
+		idle: 40, wait: 50 * time.Millisecond, probe: 60 * time.Millisecond, names: []int{20, 2000}, hasty: true,
 	}
 }
 
@@ -108,15 +108,31 @@ func TestStages(t *testing.T) {
 func TestInterruptedRun(t *testing.T) {
 	o := miniature(t)
 	o.only, o.rounds = regexp.MustCompile("^Connect$"), 1000
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var out, log bytes.Buffer
-	if err := measureAll(ctx, o, "as it is", &out, &log); err == nil {
+	var out bytes.Buffer
+	log := &watched{word: "connect, round 3 of", seen: cancel}
+	if err := measureAll(ctx, o, "as it is", &out, log); err == nil {
 		t.Error("an interrupted run says it is whole")
 	}
 	if b, err := os.ReadFile(filepath.Join(o.out, "bench.txt")); err != nil || !bytes.Contains(b, []byte("BenchmarkConnect/")) {
 		t.Errorf("%s, %v\n%s", b, err, log.String())
 	}
+}
+
+// watched is a log that tells when a word has come.
+type watched struct {
+	bytes.Buffer
+	word string
+	seen func()
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	n, err := w.Buffer.Write(b)
+	if bytes.Contains(w.Bytes(), []byte(w.word)) {
+		w.seen()
+	}
+	return n, err
 }
 
 func remoteOf(ctx context.Context, t *testing.T, l *sluice) Remote {
