@@ -3,7 +3,8 @@
 //
 //	sluiced [serve]      parent.Run; starts `sluiced startup` and `sluiced worker` (hidden)
 //	sluiced user, init   store, beside a running server or without one
-//	sluiced status       control: asks the running server
+//	sluiced status, metrics, reload, upgrade, drain
+//	                     control: ask the running server
 //	sluiced config       what holds here, and where it comes from
 //
 // This package turns flags, environment and the configuration file into the settings the
