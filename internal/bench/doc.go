@@ -3,7 +3,7 @@
 //
 // A floor is the least that can do the work, written here in Go: a bare splice loop for downloads, for uploads one that
 // does the same work (splice, fallocate, a sync after every 8 MiB, a pass of BLAKE3 at each end), a bare epoll echo for
-// small requests. What the product costs beyond its floor is what the product adds.
+// small requests, one whose loops accept for new connections. What the product costs beyond its floor is what the product adds.
 //
 //	harness --starts--> sluiced, sluice, floors (this binary again), rsync, nginx
 //	        --starts--> clients of ours that discard or send (this binary again), so that CPU is told apart by process
@@ -21,6 +21,9 @@
 //   - The congestion control is named. With -congestion, as root, everything runs in a network namespace of its own whose
 //     loopback routes ask for it, peers included.
 //
-// It listens on and talks to loopback only. It may use client, splice, poll and hash; all else of the product it sees
+// Remote is apart from all this: it measures a server that runs somewhere through the client's package alone, as `sluice
+// bench` does. No floors, no peers, no CPU but the client's.
+//
+// The harness listens on and talks to loopback only. It may use client, splice, poll and hash; all else of the product it sees
 // from outside, as a user does, which is why it builds the few frames it needs by hand.
 package bench

@@ -37,9 +37,10 @@ type line struct {
 func pictures() []picture {
 	names := []int{10_000, 100_000, 1_000_000}
 	return []picture{
-		{file: "transfers.svg", title: "A large file", unit: "GiB/s", label: "GiB/s", scale: 1,
-			bars:  []string{"Down/connections=1", "Down/connections=4", "DownFile", "Up/connections=1", "Up/connections=4"},
-			names: []string{"down, 1 conn.", "down, 4 conn.", "down to a file", "up, 1 conn.", "up, 4 conn."}},
+		{file: "down.svg", title: "A large file down", unit: "GiB/s", label: "GiB/s", scale: 1,
+			bars: []string{"Down/connections=1", "Down/connections=4", "DownFile"}, names: []string{"1 connection", "4 connections", "into a new file"}},
+		{file: "up.svg", title: "A large file up", unit: "GiB/s", label: "GiB/s", scale: 1,
+			bars: []string{"Up/connections=1", "Up/connections=4"}, names: []string{"1 connection", "4 connections"}},
 		{file: "tree.svg", title: "A source tree up", unit: "files/s", label: "files/s", scale: 1,
 			bars: []string{"Tree/first", "Tree/same", "Tree/changed"}, names: []string{"first", "unchanged", "1 % changed"}},
 		{file: "small.svg", title: "Small requests, 64 connections", unit: "ns/op", label: "us a request", scale: 1e-3,
