@@ -2,7 +2,6 @@ package handler
 
 import (
 	"errors"
-	"fmt"
 
 	"sluice/internal/proto"
 	"sluice/internal/store"
@@ -81,9 +80,4 @@ func fail(err error) Outcome {
 func failEntry(entry int, err error) proto.EntryError {
 	e, _ := toError(err)
 	return proto.EntryError{Entry: entry, Code: e.Code, Message: e.Message}
-}
-
-// mistyped says that a header is not of the type its row parses: a fault of ours.
-func mistyped(c *Call) Outcome {
-	return fail(fmt.Errorf("BUG: header of type %T for request type %d", c.Header, c.Type))
 }

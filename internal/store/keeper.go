@@ -14,6 +14,7 @@ import (
 // Keeper does what must be done by one process only, while it holds keeper.lock: it moves the database's log into the
 // database, and sweeps what was never named. All workers run it; all but one wait for the lock. It returns when ctx ends.
 func (s *Store) Keeper(ctx context.Context) {
+	level := "warn" // said once aloud: a dead disk fails every try
 	for {
 		l, err := lockFile(s.folder.keeperLock(), exclusive, 0)
 		if err == nil {
@@ -22,7 +23,8 @@ func (s *Store) Keeper(ctx context.Context) {
 			return
 		}
 		if !errors.Is(err, ErrInUse) {
-			s.config.Log("warn", "become the keeper", err)
+			s.config.Log(level, "become the keeper", err)
+			level = "debug"
 		}
 		if !pause(ctx, keeperTries) {
 			return
