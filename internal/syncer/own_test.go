@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -146,8 +147,11 @@ func TestRememberedIsTrue(t *testing.T) {
 		f.history, f.crowded = map[int64]map[int64]client.Entry{}, true
 		other := &stranger{f, rand.New(rand.NewPCG(uint64(seed), 8))}
 		dir, listings := t.TempDir(), Listings(t.TempDir())
-		busy := r.IntN(3) // 0: nobody else is there
+		busy := r.IntN(3)   // 0: nobody else is there
+		var turn sync.Mutex // batches of one push are on their way at the same time
 		act := func() {
+			turn.Lock()
+			defer turn.Unlock()
 			for busy > 0 && other.r.IntN(3) == 0 {
 				other.act()
 			}

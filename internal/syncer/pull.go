@@ -43,6 +43,7 @@ type puller struct {
 	at    *beneath // nil: a dry run into a folder that is not there
 	local *scanned
 	root  *Node // the server's tree
+	known map[string]state.File
 
 	plan  *Plan
 	temps temps
@@ -77,11 +78,7 @@ func (p *puller) run(ctx context.Context) error {
 		if !p.DryRun {
 			p.sweep()
 		}
-		if p.Records != nil {
-			if err := recall(local, p.Records); err != nil {
-				return err
-			}
-		}
+		recall(local, p.known)
 	}
 	p.plan = Compare(p.root, local, Rules{Delete: p.Delete, KeepRoot: len(p.Path) == 0})
 	stop := guard(p.plan, p.root, p.MaxDelete, p.Sure)
@@ -130,7 +127,7 @@ func (p *puller) lock() error {
 	return nil // a file system that cannot lock is used without
 }
 
-// look reads both trees at the same time.
+// look reads both trees, and what is recorded of the local one, at the same time.
 func (p *puller) look(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -139,6 +136,14 @@ func (p *puller) look(ctx context.Context) error {
 		group.Go(func() {
 			var err error
 			if p.local, err = scan(ctx, p.at, p.Filter); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	if p.at != nil && p.Records != nil {
+		group.Go(func() {
+			var err error
+			if p.known, err = p.Records.All(); err != nil {
 				cancel(err)
 			}
 		})

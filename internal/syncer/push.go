@@ -73,9 +73,11 @@ func (p *pusher) run(ctx context.Context) error {
 		return err
 	}
 	if p.Checksum && p.Records != nil {
-		if err := recall(&p.local.root, p.Records); err != nil {
+		known, err := p.Records.All()
+		if err != nil {
 			return err
 		}
+		recall(&p.local.root, known)
 	}
 	p.plan = Compare(&p.local.root, p.there.tree(), Rules{
 		Delete:     p.Delete,

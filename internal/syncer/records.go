@@ -43,13 +43,9 @@ func OpenRecords(path, remote, server, dir string) (*Records, error) {
 func (r *Records) Close() error { return r.state.Close() }
 
 // recall gives the local files the hashes that were recorded for exactly the facts they have now.
-func recall(root *Node, records *Records) error {
-	all, err := records.All()
-	if err != nil {
-		return err
-	}
+func recall(root *Node, all map[string]state.File) {
 	if len(all) == 0 {
-		return nil
+		return
 	}
 	var path []byte
 	var below func(n *Node)
@@ -71,7 +67,6 @@ func recall(root *Node, records *Records) error {
 		}
 	}
 	below(root)
-	return nil
 }
 
 // saved makes a record of a local file whose facts were taken at now or later, or says that they are too fresh to be
