@@ -83,6 +83,7 @@ type walWatch struct {
 	path    string
 	written time.Time // the log's last change when it was last moved
 	at      time.Time // when that was
+	stuck   bool      // somebody's old snapshot kept it from being cut: each try holds writers up, so they are not many
 }
 
 // due looks at the log; cut: to nothing, as it has become too long. On a full disk the log's room is needed at once.
@@ -91,15 +92,19 @@ func (w *walWatch) due(now time.Time, full bool) (due, cut bool) {
 	if err != nil || info.Size() == 0 || !full && info.ModTime().Equal(w.written) {
 		return false, false
 	}
-	since := now.Sub(w.at)
-	if !full && since < walIdle && (info.Size() < walBusy || since < walPause) {
+	since, cut := now.Sub(w.at), info.Size() > walGreatest
+	if !full && (!cut || w.stuck) && since < walIdle && (info.Size() < walBusy || since < walPause) {
 		return false, false
 	}
 	w.written = info.ModTime()
-	return true, info.Size() > walGreatest
+	return true, cut
 }
 
-func (w *walWatch) done(now time.Time) { w.at = now }
+func (w *walWatch) done(now time.Time) {
+	w.at = now
+	info, err := os.Stat(w.path)
+	w.stuck = err == nil && info.Size() > walGreatest
+}
 
 // sweep frees what was never named, in small transactions.
 func (s *Store) sweep(ctx context.Context, at time.Time) error {

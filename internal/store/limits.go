@@ -49,5 +49,5 @@ const (
 // The database's log.
 const (
 	walBusy     = 8 << 20  // from this length on it is moved into the database at every tick it grew in
-	walGreatest = 64 << 20 // a longer one is cut to nothing
+	walGreatest = 32 << 20 // a longer one is cut at once: while all write, moving it without holding them up never comes to its end
 )
