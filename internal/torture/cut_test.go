@@ -10,6 +10,7 @@ import (
 // TestPowerCut is D2: the power of the disk is cut under load. What was acknowledged before, and even in the moment after,
 // is there when the power is back; what was visible to anybody is there; the server is back within two seconds.
 func TestPowerCut(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ kind, options, size string }{
 		{"ext4", "", "256M"},
 		{"ext4", "data=writeback", "256M"}, // names may come back before the bytes

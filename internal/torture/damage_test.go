@@ -12,6 +12,7 @@ import (
 
 // TestCheckFindsDamage: a check that finds nothing is worth something only if it finds each kind of damage.
 func TestCheckFindsDamage(t *testing.T) {
+	t.Parallel()
 	r := begin(t)
 	s := r.newServer(r.path("data"), 1)
 	s.start()

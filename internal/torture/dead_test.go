@@ -52,6 +52,7 @@ const (
 // TestDeadPeers is R1: peers that stand still, are reset or cut off, in the middle of everything. The other connections of the
 // same worker do not notice, each dead one is closed at its deadline, and nothing of it is left.
 func TestDeadPeers(t *testing.T) {
+	t.Parallel()
 	r := begin(t)
 	s := r.newServer(r.path("data"), 1, "--header-timeout", headerLimit.String(), "--idle-timeout", idleLimit.String(), "--plain", "allow")
 	var link *link

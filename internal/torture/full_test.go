@@ -21,6 +21,7 @@ import (
 // connections that live on; what was acknowledged is kept; names can be deleted without a byte free; and when there is room
 // again, everybody is served within a second, by the same processes.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"ext4", "xfs"} {
 		t.Run(kind, func(t *testing.T) {
 			r := begin(t)

@@ -16,6 +16,7 @@ import (
 // TestJunkAfterRefusal is R2: uploads that are refused, with bodies full of well-formed requests to make a folder, whole or cut
 // short. Not one of them is ever carried out, no worker dies, and a connection that lives on answers what it is asked.
 func TestJunkAfterRefusal(t *testing.T) {
+	t.Parallel()
 	r := begin(t)
 	s := r.newServer(r.path("data"), 2)
 	s.addUser("bob", "--quota", "1000")

@@ -13,6 +13,7 @@ import (
 // acknowledged is there afterwards, as it was acknowledged; the data folder agrees with itself; no kill keeps the server from
 // coming back.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	r := begin(t)
 	s := r.newServer(r.path("data"), 4)
 	s.start()

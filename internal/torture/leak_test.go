@@ -25,6 +25,7 @@ import (
 // hold exactly the descriptors they held before, their pipes are those of the pool, no file is left that nobody names, and
 // their memory does not grow with the number of connections.
 func TestLeaks(t *testing.T) {
+	t.Parallel()
 	r := begin(t)
 	s := r.newServer(r.path("data"), 2)
 	s.start()

@@ -11,6 +11,7 @@ import (
 // TestMutants is D4: a server that lacks one thing that durability or integrity hangs on must be found out by these very
 // tests; a test that passes with such a server proves nothing with the right one. With nothing left out the same build passes.
 func TestMutants(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		without string   // what the mutant leaves out; empty: nothing
 		run     string   // the test

@@ -70,6 +70,7 @@ type trial struct {
 // until none fails any more. Each time there is a clean answer, nothing is acknowledged that is not so, the server goes on,
 // nothing leaks, and the same request succeeds afterwards.
 func TestNthCall(t *testing.T) {
+	t.Parallel()
 	r := begin(t)
 	n := r.newNth(r.path("data"))
 	for _, k := range known {

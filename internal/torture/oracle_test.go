@@ -87,14 +87,7 @@ func (o *oracle) read(limit int64) map[int]map[string]ack {
 		if at += int64(len(line)) + 1; limit >= 0 && at > limit {
 			break
 		}
-		var a ack
-		var gone int
-		var sum []byte
-		if _, err := fmt.Sscanf(line, "%d %s %d %d %d %x %d", &a.actor, &a.path, &gone, &a.node, &a.version, &sum, &a.size); err != nil {
-			o.Fatalf("line %q: %v", line, err)
-		}
-		copy(a.hash[:], sum)
-		a.gone = gone == 1
+		a := o.parse(line)
 		names := all[a.actor]
 		if names == nil {
 			names = make(map[string]ack)
@@ -104,4 +97,17 @@ func (o *oracle) read(limit int64) map[int]map[string]ack {
 	}
 	o.must(lines.Err())
 	return all
+}
+
+// parse reads a line.
+func (o *oracle) parse(line string) (a ack) {
+	o.Helper()
+	var gone int
+	var sum []byte
+	if _, err := fmt.Sscanf(line, "%d %s %d %d %d %x %d", &a.actor, &a.path, &gone, &a.node, &a.version, &sum, &a.size); err != nil {
+		o.Fatalf("line %q: %v", line, err)
+	}
+	copy(a.hash[:], sum)
+	a.gone = gone == 1
+	return a
 }

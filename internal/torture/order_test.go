@@ -15,6 +15,7 @@ import (
 // commit is done before it, and the commit before the reply. It sees what no crash on ext4 or XFS can show, as these keep a
 // new name with the file's first sync; other file systems do not promise that.
 func TestOrder(t *testing.T) {
+	t.Parallel()
 	r := begin(t)
 	s := r.newServer(r.path("data"), 1)
 	tap := s.tap()

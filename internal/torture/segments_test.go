@@ -24,6 +24,7 @@ const nobody = 65534
 // TestOneByteSegments is R5: an ordinary user's server, all of whose pipe budget is used up by others, takes bodies that come
 // byte by byte, as slowly as may be, and in one go; each is right, and none of it makes a worker spin.
 func TestOneByteSegments(t *testing.T) {
+	t.Parallel()
 	for _, starved := range []bool{false, true} {
 		name := "with pipes"
 		if starved {

@@ -16,6 +16,7 @@ import (
 // then. What waited for it is refused, that worker writes no more until it is replaced, not that content and no other; it goes
 // on reading, the other worker goes on writing, and log and status tell the administrator.
 func TestFailingSync(t *testing.T) {
+	t.Parallel()
 	in := func(folder string) func(*event) bool {
 		return func(e *event) bool { return strings.HasPrefix(e.path, folder) }
 	}

@@ -12,6 +12,7 @@ func chunkValue(b []byte, index int64) proto.Hash { return proto.Hash(hash.Chunk
 
 // TestWrongBytes: bytes that are not those of their hash are refused on every way in, and are nobody's afterwards.
 func TestWrongBytes(t *testing.T) {
+	t.Parallel()
 	r := begin(t)
 	s := r.newServer(r.path("data"), 1)
 	s.start()
