@@ -12,7 +12,6 @@ import (
 type Peer struct {
 	Address string    // for logs and limits, never shown to others
 	Who     store.Who // zero before log-in
-	Hello   bool      // hello was answered
 	checked int64     // when Who was last confirmed, ns
 }
 

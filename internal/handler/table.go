@@ -5,7 +5,7 @@ import "sluice/internal/proto"
 // Table is what every request type means, in the order of proto.Types.
 func Table() []Row {
 	return []Row{
-		{Type: proto.TypeHello, Begin: beginHello},
+		{Type: proto.TypeHello, Quick: quickHello, Begin: beginHello},
 		{Type: proto.TypePing, Quick: quickPing, Begin: beginPing},
 		{Type: proto.TypeLogin, Begin: beginLogin},
 		{Type: proto.TypeDeviceRevoke, Begin: admitted(beginDeviceRevoke)},
