@@ -9,6 +9,10 @@
 // Compare and the guard are pure functions of two trees and options: no clock, no disk, no network. The executors
 // never go beyond the plan: what has changed since the trees were read is reported, not forced.
 //
+// The server's tree is remembered between runs (view.go, kept.go, listings.go): with its journal number it is as good as a
+// new listing as long as the number stands still, and else the changes since are applied to it. What a push itself changes
+// is applied without asking (own.go). A wrong memory would be a wrong plan, so all that is not certain is listed anew.
+//
 // All local files are reached relative to the root's descriptor without following any link (see beneath.go), so
 // neither a name sent by a server nor a link swapped in by another process leads out of the folder.
 //
