@@ -84,13 +84,15 @@ func (m *manager) next(line string) notice {
 	}
 }
 
-// during collects the notices of some time.
+// during collects the notices of some time, from now.
 func (m *manager) during(d time.Duration) (all []notice) {
-	limit := time.After(d)
+	began, limit := time.Now(), time.After(d)
 	for {
 		select {
 		case n := <-m.notices:
-			all = append(all, n)
+			if n.at.After(began) {
+				all = append(all, n)
+			}
 		case <-limit:
 			return all
 		}
