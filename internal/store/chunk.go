@@ -157,6 +157,9 @@ func (c *Chunk) Finish() error {
 	if err := c.turn.sync(func() error { return c.s.syncData(c.fd, "an upload") }); err != nil {
 		return err
 	}
+	if err := c.s.synced("an upload", ownErrors(c.fd, c.index*ChunkSize, c.length)); err != nil {
+		return err
+	}
 	if err := c.s.step("chunk synced"); err != nil {
 		return err
 	}

@@ -117,6 +117,13 @@ func (s *Store) synced(what string, err error) error {
 	return fmt.Errorf("%w: sync %s: %w", ErrReadOnly, what, err)
 }
 
+// ownErrors tells whether the disk failed to take bytes of a range since fd was opened, after another descriptor of the same
+// file has synced it. The kernel tells of a failure once to each descriptor that was open then, and not to younger ones when
+// any has been told: so a sync that is shared between descriptors may succeed though another's bytes are lost.
+func ownErrors(fd int, offset, length int64) error {
+	return again(func() error { return unix.SyncFileRange(fd, offset, length, unix.SYNC_FILE_RANGE_WAIT_BEFORE) })
+}
+
 // together does pieces of work at the same time, syncsAtOnce at most, and gives the first error. All of them have ended
 // when it returns.
 func together(work []func() error) error {
