@@ -21,8 +21,8 @@ type recorder struct {
 	mu     sync.Mutex
 	image  []byte
 	log    []record
-	failed unix.Errno // what flushes fail with; 0: they do not
-	spoil  unix.Errno // what writes fail with
+	bad    func(offset int64, data []byte) bool // writes that fail; nil: none
+	spoilt int                                  // how many did
 	served chan struct{}
 }
 
@@ -133,10 +133,11 @@ func (d *recorder) answer(op uint32, node uint64, in []byte) (out []byte, errno 
 		return d.image[offset:min(offset+size, int64(len(d.image)))], 0, false
 	case fuseWrite:
 		offset, size := int64(binary.NativeEndian.Uint64(in[8:])), int(binary.NativeEndian.Uint32(in[16:]))
-		if d.spoil != 0 {
-			return nil, d.spoil, false
-		}
 		data := append([]byte(nil), in[40:40+size]...)
+		if d.bad != nil && d.bad(offset, data) {
+			d.spoilt++
+			return nil, unix.EIO, false
+		}
 		if offset+int64(size) > int64(len(d.image)) {
 			return nil, unix.ENOSPC, false
 		}
@@ -144,9 +145,6 @@ func (d *recorder) answer(op uint32, node uint64, in []byte) (out []byte, errno 
 		d.log = append(d.log, record{offset, data})
 		return words(uint64(size)), 0, false
 	case fuseFsync:
-		if d.failed != 0 {
-			return nil, d.failed, false
-		}
 		d.log = append(d.log, record{})
 		return nil, 0, false
 	case fuseFlush, fuseRelease:
@@ -197,9 +195,16 @@ func (d *recorder) recorded() []record {
 	return d.log[:len(d.log):len(d.log)]
 }
 
-// fail makes writes or flushes fail from now on, or no more.
-func (d *recorder) fail(writes, flushes unix.Errno) {
+// spoil makes some writes fail from now on; nil: none.
+func (d *recorder) spoil(bad func(offset int64, data []byte) bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.spoil, d.failed = writes, flushes
+	d.bad, d.spoilt = bad, 0
+}
+
+// spoiled is how many writes have failed.
+func (d *recorder) spoiled() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.spoilt
 }
