@@ -33,6 +33,7 @@ type actor struct {
 	stored, read, lost *atomic.Int64 // contents put and got, replies lost; of the whole fleet
 	fault              func(format string, args ...any)
 	mayRefuse          func(client.Code) bool
+	dark               func() bool // the power is cut: answers are not taken
 	broken             func() bool // a fault was found: the rest would only repeat it
 }
 
@@ -46,6 +47,9 @@ type shape struct {
 
 // everyday is small files mostly, some of each way a content can be kept.
 var everyday = shape{names: 120, batch: 24, contents: []int{200, 200, 700, 700, 700, 3000, 3000, 9000, 40 << 10, 180 << 10}, chunked: 400}
+
+// errDark is an answer that came after the power was cut, which a real machine would not have given.
+var errDark = errors.New("no answer: the power is cut")
 
 // act goes on until ctx ends or stop is set, and then until what was asked is answered, if that can be.
 func (a *actor) act(ctx context.Context, stop *atomic.Bool) {
@@ -94,6 +98,9 @@ func (a *actor) enter(ctx context.Context) error {
 		Parent: client.Place{Node: a.remote.Hello().Root}, Name: fmt.Sprintf("actor%d", a.id), Mode: 0o755, Mtime: 1, Expect: client.ExpectAny}}})
 	if err != nil {
 		return a.excuse(err)
+	}
+	if a.dark() {
+		return errDark
 	}
 	if code := reply.Entries[0].Code; code != client.OK {
 		a.fault("actor %d: make its folder: %v", a.id, code)
@@ -186,6 +193,9 @@ func (a *actor) put(ctx context.Context, bodies [][]byte) error {
 	if err != nil {
 		return a.excuse(err)
 	}
+	if a.dark() {
+		return errDark
+	}
 	for _, f := range failed {
 		if a.mayRefuse(f.Code) {
 			return errors.New("refused")
@@ -208,6 +218,9 @@ func (a *actor) drawLarge(ctx context.Context) ([]client.Change, []ack, error) {
 	h, size, err := a.remote.UploadReader(ctx, newStream(seed, client.ChunkSize+1+a.random.Int64N(1<<20)), nil)
 	if err != nil {
 		return nil, nil, a.excuse(err)
+	}
+	if a.dark() {
+		return nil, nil, errDark
 	}
 	a.stored.Add(1)
 	return []client.Change{{Op: client.OpPut, Parent: client.Place{Node: a.folder}, Name: path, Kind: client.KindFile, Hash: h, Size: size,
@@ -237,6 +250,9 @@ func (a *actor) ask(ctx context.Context) error {
 	reply, err := a.remote.Commit(ctx, a.asked)
 	if err != nil {
 		return a.excuse(err)
+	}
+	if a.dark() {
+		return errDark
 	}
 	acks := make([]ack, 0, 2*len(a.facts))
 	for i, e := range reply.Entries {
@@ -324,6 +340,9 @@ func (a *actor) stat(ctx context.Context, path string) (*client.Entry, error) {
 	reply, err := a.remote.Stat(ctx, a.folder, []string{path})
 	if err != nil {
 		return nil, a.excuse(err)
+	}
+	if a.dark() {
+		return nil, errDark
 	}
 	if len(reply.Entries) < 2 {
 		return nil, nil

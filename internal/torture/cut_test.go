@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestPowerCut is D2: the power of the disk is cut under load. What was acknowledged before, and even in the moment after,
-// is there when the power is back; what was visible to anybody is there; the server is back within two seconds.
+// TestPowerCut is D2: the power of the disk is cut under load. What was acknowledged before is there when the power is back;
+// what was visible to anybody is there; the server is back within two seconds.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ kind, options, size string }{
@@ -52,6 +52,11 @@ func (t cutTotal) String() string {
 const cutsADisk = 40
 
 // powerCuts cuts the power so many times; prepare may change the server before it first starts.
+//
+// From the moment before the cut answers are not taken, as a machine without power gives none. They would not always hold:
+// an fsync that waits for ext4's journal while the file system is shut down may return success although its transaction
+// was thrown away (a program of thirty lines that only writes and syncs sees it about once in thirty cuts, and never
+// for a sync that returned before the shutdown began).
 func powerCuts(r *round, d *disk, cuts int, prepare func(s *server)) (total cutTotal) {
 	r.Helper()
 	random := r.random(1 << 33)
@@ -74,16 +79,16 @@ func powerCuts(r *round, d *disk, cuts int, prepare func(s *server)) (total cutT
 		}
 		f.begin()
 		time.Sleep(time.Duration(40+random.IntN(200)) * time.Millisecond)
-		f.wild.Store(true)
+		f.dark.Store(true)
 		d.cut()
-		time.Sleep(time.Duration(random.IntN(10)) * time.Millisecond) // what is acknowledged now must hold too
+		time.Sleep(time.Duration(random.IntN(10)) * time.Millisecond) // the server meets a dead disk
 		s.killAll()
 		f.drop()
 		d.unplug()
 		d.plug()
 		total.slowest = max(total.slowest, s.start())
 		total.cuts++
-		f.wild.Store(false)
+		f.dark.Store(false)
 		f.settle()
 		last := n == cuts-1 || (n+1)%cutsADisk == 0
 		f.verify(last)

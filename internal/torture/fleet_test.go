@@ -18,6 +18,7 @@ type fleet struct {
 	watch  *watcher
 	stop   atomic.Bool
 	wild   atomic.Bool // the disk is gone: what the server refuses now is excused; what it acknowledges is not
+	dark   atomic.Bool // the power is cut: what arrives now was never said, see powerCuts
 	faults atomic.Int64
 
 	stored, read, lost atomic.Int64
@@ -32,7 +33,7 @@ func (s *server) newFleet(count int, shape shape) *fleet {
 	f := &fleet{oracle: s.newOracle(), s: s}
 	for i := range count {
 		a := &actor{oracle: f.oracle, id: i, patient: i%2 == 1, random: s.random(uint64(i)), shape: shape, names: make(map[string]ack),
-			stored: &f.stored, read: &f.read, lost: &f.lost, fault: f.fault, mayRefuse: f.mayRefuse,
+			stored: &f.stored, read: &f.read, lost: &f.lost, fault: f.fault, mayRefuse: f.mayRefuse, dark: f.dark.Load,
 			broken: func() bool { return f.faults.Load() > 0 }}
 		o := client.Options{Connections: 1, Retries: -1, Timeout: 30 * time.Second}
 		if a.patient {
@@ -41,12 +42,15 @@ func (s *server) newFleet(count int, shape shape) *fleet {
 		a.remote = s.dialRemote(o)
 		f.actors = append(f.actors, a)
 	}
-	f.watch = &watcher{remote: s.dialRemote(client.Options{Connections: 1, Retries: -1}), fault: f.fault, seen: make(map[int64]client.Entry)}
+	f.watch = &watcher{remote: s.dialRemote(client.Options{Connections: 1, Retries: -1}), fault: f.fault, dark: f.dark.Load, seen: make(map[int64]client.Entry)}
 	return f
 }
 
 // fault is something the server must not do. The load ends, so that the first one stays visible.
 func (f *fleet) fault(format string, args ...any) {
+	if f.dark.Load() {
+		return
+	}
 	if f.faults.Add(1) <= 10 {
 		f.Errorf(format, args...)
 	}
@@ -201,6 +205,7 @@ func (discard) Write(b []byte) (int, error) { return len(b), nil }
 type watcher struct {
 	remote *client.Remote
 	fault  func(format string, args ...any)
+	dark   func() bool
 
 	since, epoch int64
 	seen         map[int64]client.Entry // the latest of each node
@@ -212,7 +217,7 @@ func (w *watcher) watch(ctx context.Context, stop *atomic.Bool) {
 			w.epoch = w.remote.Hello().Epoch
 		}
 		page, err := w.remote.Changes(ctx, client.ChangesRequest{Epoch: w.epoch, Since: w.since, WaitMs: 100})
-		if err != nil {
+		if err != nil || w.dark() {
 			pause(ctx, 3*time.Millisecond)
 			continue
 		}
