@@ -12,6 +12,7 @@ import (
 var (
 	ErrFull     = errors.New("no space left for the database")
 	ErrIO       = errors.New("database input or output failed")
+	ErrUndone   = errors.New("nothing of the transaction was kept")
 	ErrStopped  = errors.New("writing to the database has stopped since a sync failed")
 	ErrUnique   = errors.New("a row with this key exists")
 	ErrClosed   = errors.New("the database is closed")
@@ -43,6 +44,12 @@ func wrap(err error) error {
 		}
 	}
 	return err
+}
+
+// readFailed tells whether err is a failed read of a database file.
+func readFailed(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && (e.ExtendedCode == sqlite3.ErrIoErrRead || e.ExtendedCode == sqlite3.ErrIoErrShortRead)
 }
 
 // syncFailed tells whether err is a failed sync. What was not synced may be lost though a second sync succeeds, so the

@@ -135,9 +135,11 @@ func (w *writerLoop) commit() (changed bool, err error) {
 	if err := tx.run("BEGIN IMMEDIATE"); err != nil {
 		return false, err
 	}
-	err = w.fill(tx, &changed)
-	if err == nil {
-		err = tx.run("COMMIT")
+	undone := false
+	if err = w.fill(tx, &changed); err != nil {
+		undone = true // COMMIT was never asked for
+	} else if err = tx.run("COMMIT"); err != nil {
+		undone = readFailed(err) // all reads come before the commit's frame is whole in the log
 	}
 	if err != nil {
 		if syncFailed(err) {
@@ -147,7 +149,11 @@ func (w *writerLoop) commit() (changed bool, err error) {
 		if !w.c.c.AutoCommit() {
 			if e := tx.run("ROLLBACK"); e != nil {
 				err = errors.Join(err, e)
+				undone = false
 			}
+		}
+		if undone {
+			return false, fmt.Errorf("commit: %w: %w", ErrUndone, err)
 		}
 		return false, fmt.Errorf("commit: %w", err)
 	}

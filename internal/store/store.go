@@ -201,7 +201,7 @@ func (s *Store) transact(fn func(tx *db.Tx) error) error {
 	case errors.Is(err, db.ErrStopped): // by a sync that failed for somebody else
 		s.stop("commit", err)
 		return fmt.Errorf("%w: %w", ErrReadOnly, err)
-	case !done || errors.Is(err, db.ErrFull): // a commit that found no room is surely not there
+	case !done || errors.Is(err, db.ErrFull) || errors.Is(err, db.ErrUndone): // it is surely not there
 		return full(err)
 	}
 	s.stop("commit", err)
