@@ -17,9 +17,14 @@ func TestCheckFindsDamage(t *testing.T) {
 	s := r.newServer(r.path("data"), 1)
 	s.start()
 	f := s.newFleet(2, everyday)
-	f.begin()
-	time.Sleep(300 * time.Millisecond)
-	f.rest()
+	for range 50 { // until the actors have drawn a content that is a file of its own
+		f.begin()
+		time.Sleep(300 * time.Millisecond)
+		f.rest()
+		if objects, _ := filepath.Glob(r.path("data/objects/*/*")); len(objects) > 0 {
+			break
+		}
+	}
 	f.verify(true)
 	s.stop()
 	s.checkAll("before")

@@ -2,6 +2,7 @@ package torture
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/client"
+	"sluice/internal/control"
 	"sluice/internal/proto"
 )
 
@@ -51,14 +53,15 @@ func TestFailingSync(t *testing.T) {
 				return len(lines) == 2
 			})
 			upload := int64(0)
+			try := func(w *wire) (proto.Code, error) {
+				if test.chunk {
+					return w.ask(proto.TypeUploadChunk, chunkOf(upload, 0, b), b)
+				}
+				return w.ask(proto.TypePutObjects, &proto.PutObjects{Objects: []proto.Object{{Hash: sum, Size: int64(len(b))}}}, b)
+			}
 			send := func(w *wire) proto.Code {
 				r.Helper()
-				if test.chunk {
-					code, err := w.ask(proto.TypeUploadChunk, chunkOf(upload, 0, b), b)
-					r.must(err)
-					return code
-				}
-				code, err := w.ask(proto.TypePutObjects, &proto.PutObjects{Objects: []proto.Object{{Hash: sum, Size: int64(len(b))}}}, b)
+				code, err := try(w)
 				r.must(err)
 				return code
 			}
@@ -119,13 +122,14 @@ func TestFailingSync(t *testing.T) {
 				r.Errorf("the worker that writes no more does not read either: %v %v", code, err)
 			}
 			unix.Kill(victim, unix.SIGKILL)
-			s.within(startLimit, "another worker", func() bool { return s.aWorker(func(int) int { return 0 }) != victim && s.readyNow() })
+			s.within(startLimit, "another worker", func() bool { return s.replaced(victim) })
 			for range 8 {
 				w := s.dial()
-				if code := send(w); code != proto.OK && !test.chunk { // the upload has been sealed
+				code, err := try(w)
+				if err == nil && code != proto.OK && !test.chunk { // the upload has been sealed
 					r.Errorf("sent when the worker was replaced: %v", code)
 				}
-				w.Close()
+				w.Close() // an error: it was handed to the dead worker in its last moment
 			}
 			s.killAll()
 			s.startUp()
@@ -164,16 +168,10 @@ func (s *server) have(w *wire, sum proto.Hash) bool {
 	return held.Held.Get(0)
 }
 
-// readyNow tells whether all workers take connections.
-func (s *server) readyNow() bool {
+// replaced tells whether all workers take connections and none of them is the one that was killed.
+func (s *server) replaced(victim int) bool {
 	st, err := s.status()
-	if err != nil || len(st.Workers) != s.workers {
-		return false
-	}
-	for _, w := range st.Workers {
-		if w.State != "ready" {
-			return false
-		}
-	}
-	return true
+	return err == nil && len(st.Workers) == s.workers && !slices.ContainsFunc(st.Workers, func(w control.WorkerStatus) bool {
+		return w.State != "ready" || int(w.Pid) == victim
+	})
 }
