@@ -32,7 +32,6 @@ type actor struct {
 
 	stored, read, lost *atomic.Int64 // contents put and got, replies lost; of the whole fleet
 	fault              func(format string, args ...any)
-	mayRefuse          func(client.Code) bool
 	dark               func() bool // the power is cut: answers are not taken
 	broken             func() bool // a fault was found: the rest would only repeat it
 }
@@ -197,9 +196,6 @@ func (a *actor) put(ctx context.Context, bodies [][]byte) error {
 		return errDark
 	}
 	for _, f := range failed {
-		if a.mayRefuse(f.Code) {
-			return errors.New("refused")
-		}
 		a.fault("actor %d: put-objects refused entry %d: %v", a.id, f.Entry, f.Code)
 	}
 	a.stored.Add(int64(len(bodies)))
@@ -374,7 +370,7 @@ func (a *actor) get(ctx context.Context, hashes []client.Hash) error {
 			return a.excuse(err)
 		}
 		for i, g := range got {
-			if g.Code != client.OK && !a.mayRefuse(g.Code) {
+			if g.Code != client.OK {
 				a.fault("actor %d: content %x, acknowledged, cannot be read: %v", a.id, hashes[i][:], g.Code)
 			}
 		}
@@ -393,7 +389,7 @@ func (a *actor) excuse(err error) error {
 			a.fault("actor %d: %v", a.id, err)
 		}
 	default:
-		if !code.Temporary() && !a.mayRefuse(code) {
+		if !code.Temporary() {
 			a.fault("actor %d: %v", a.id, err)
 		}
 	}

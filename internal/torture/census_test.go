@@ -12,6 +12,7 @@ import (
 // census counts a process's open descriptors by what they are.
 type census struct {
 	total, sockets, pipes int
+	database              int      // of its connections, opened as they are needed, at most six
 	objects, segments     int      // of a data folder, open for writing
 	reading               int      // of the same, open for reading: the cache
 	paths                 []string // of objects and segments open for writing
@@ -36,6 +37,8 @@ func takeCensus(pid int, data string) (c census, err error) {
 		case strings.HasPrefix(target, "pipe:"):
 			c.pipes++
 		case !ours:
+		case strings.HasPrefix(rest, "sluice.db"):
+			c.database++
 		case !strings.HasPrefix(rest, "objects/") && !strings.HasPrefix(rest, "segments/"):
 		case !writing(pid, e.Name()):
 			c.reading++

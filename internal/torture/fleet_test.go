@@ -17,7 +17,6 @@ type fleet struct {
 	actors []*actor
 	watch  *watcher
 	stop   atomic.Bool
-	wild   atomic.Bool // the disk is gone: what the server refuses now is excused; what it acknowledges is not
 	dark   atomic.Bool // the power is cut: what arrives now was never said, see powerCuts
 	faults atomic.Int64
 
@@ -33,7 +32,7 @@ func (s *server) newFleet(count int, shape shape) *fleet {
 	f := &fleet{oracle: s.newOracle(), s: s}
 	for i := range count {
 		a := &actor{oracle: f.oracle, id: i, patient: i%2 == 1, random: s.random(uint64(i)), shape: shape, names: make(map[string]ack),
-			stored: &f.stored, read: &f.read, lost: &f.lost, fault: f.fault, mayRefuse: f.mayRefuse, dark: f.dark.Load,
+			stored: &f.stored, read: &f.read, lost: &f.lost, fault: f.fault, dark: f.dark.Load,
 			broken: func() bool { return f.faults.Load() > 0 }}
 		o := client.Options{Connections: 1, Retries: -1, Timeout: 30 * time.Second}
 		if a.patient {
@@ -55,11 +54,6 @@ func (f *fleet) fault(format string, args ...any) {
 		f.Errorf(format, args...)
 	}
 	f.stop.Store(true)
-}
-
-// mayRefuse says which codes are excused at this moment.
-func (f *fleet) mayRefuse(code client.Code) bool {
-	return f.wild.Load() && (code == codeInternal || code == codeReadOnly || code == client.NoSpace)
 }
 
 // begin sets the actors to work.

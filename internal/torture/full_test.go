@@ -130,8 +130,9 @@ func fillUp(r *round, s *server, ballast *ballast) {
 	}
 	s.mustAnswer()
 	// A worker, and the whole server, must be able to start where there is no more room than the reserves had.
-	unix.Kill(s.aWorker(random.IntN), unix.SIGKILL)
-	s.within(startLimit, "another worker on a full disk", s.readyNow)
+	victim := s.aWorker(random.IntN)
+	unix.Kill(victim, unix.SIGKILL)
+	s.within(startLimit, "another worker on a full disk", func() bool { return s.replaced(victim) })
 	s.killAll()
 	s.start()
 	ballast.leave(s.data, 24<<20)

@@ -234,10 +234,15 @@ func (s *server) countAll() (all []census) {
 	return all
 }
 
-// what is what must not change. Pipes are the pool's to keep, and compared with what it tells.
+// what is what must not change. Pipes are the pool's to keep, and compared with what it tells; connections to the database
+// are opened one by one, up to six, of two files each and one for all.
 func (c census) what() string {
-	return fmt.Sprintf("%d descriptors beside pipes, of these %d sockets, %d contents and %d segments being written, %d files being read",
-		c.total-c.pipes, c.sockets, c.objects, c.segments, c.reading)
+	much := ""
+	if c.database > 2*6+1 {
+		much = fmt.Sprintf(", and %d of the database", c.database)
+	}
+	return fmt.Sprintf("%d descriptors beside pipes and database, of these %d sockets, %d contents and %d segments being written, %d files being read%s",
+		c.total-c.pipes-c.database, c.sockets, c.objects, c.segments, c.reading, much)
 }
 
 // resident is the workers' memory in KiB.
