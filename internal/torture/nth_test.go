@@ -387,14 +387,21 @@ func trials() []trial {
 			if w != nil {
 				w.Close()
 			}
-			var err error
-			if w, err = n.tryDial(); err != nil {
+			w = nil
+			fresh, err := n.tryDial()
+			if err != nil {
 				return nil, err
 			}
-			w.SetDeadline(time.Now().Add(10 * time.Minute))
-			if code, err := w.ask(proto.TypeHello, &proto.Hello{Versions: []uint8{proto.Version}, Token: n.login(), Agent: "torture"}, nil); err != nil || code != proto.OK {
-				return nil, errors.Join(err, fmt.Errorf("hello: %v", code))
+			fresh.SetDeadline(time.Now().Add(10 * time.Minute))
+			code, err := fresh.ask(proto.TypeHello, &proto.Hello{Versions: []uint8{proto.Version}, Token: n.login(), Agent: "torture"}, nil)
+			if err == nil && code != proto.OK {
+				err = client.NewError("hello", code, "")
 			}
+			if err != nil {
+				fresh.Close()
+				return nil, err
+			}
+			w = fresh
 		}
 		if _, err := w.Write(w.frame(t, h.Append(nil), body)); err != nil {
 			return nil, err
