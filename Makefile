@@ -31,7 +31,7 @@ test:
 
 # Without torture, whose load is on the programs: e2e builds those with the race detector.
 race:
-	$(GO) test -race -tags '$(TAGS)' -timeout 600s $$($(GO) list ./... | grep -v /torture)
+	$(GO) test -race -tags '$(TAGS)' -timeout 1200s $$($(GO) list ./... | grep -v /torture)
 
 lint:
 	@fmt=$$(gofmt -l cmd internal); if [ -n "$$fmt" ]; then echo "gofmt -w these: $$fmt"; exit 1; fi
