@@ -46,9 +46,9 @@ fuzz:
 e2e:
 	$(GO) test -tags '$(TAGS)' -count=1 -v -timeout 600s ./internal/e2e/
 
-# The long rounds: the same tests with SLUICE_TORTURE set, so that they go on for longer.
+# The long rounds: the same tests with SLUICE_TORTURE set, so that they go on for longer. SHARE=0.1 does a tenth.
 torture:
-	SLUICE_TORTURE=1 $(GO) test -tags '$(TAGS)' -count=1 -v -timeout 10800s ./internal/torture/ ./internal/e2e/ ./internal/store/ ./internal/db/
+	SLUICE_TORTURE=$(or $(SHARE),1) $(GO) test -tags '$(TAGS)' -count=1 -v -p 1 -timeout 10800s ./internal/torture/ ./internal/e2e/ ./internal/store/ ./internal/db/
 
 # QUICK=1 ends within 5 minutes; PLOTS=1 draws what was measured; CONGESTION= names another congestion control than the system's.
 bench: build

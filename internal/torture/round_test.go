@@ -15,21 +15,25 @@ import (
 // round is one run of one test: its seed, whether it is the long one, and where its files lie.
 type round struct {
 	*testing.T
-	seed uint64
-	long bool
-	dir  string // of this round, outside of every disk that is tortured
+	seed  uint64
+	long  bool
+	share float64 // of a long round's size; below 1 its totals are not looked at
+	dir   string  // of this round, outside of every disk that is tortured
 }
 
 const (
 	seedVariable = "SLUICE_TORTURE_SEED"
-	longVariable = "SLUICE_TORTURE"
+	longVariable = "SLUICE_TORTURE" // 1, or the share of a long round that there is time for
 )
 
 // begin begins a round. The seed decides what is drawn by random; how processes are scheduled it cannot decide, so a
 // repeated round is alike and not the same.
 func begin(t *testing.T) *round {
 	t.Helper()
-	r := &round{T: t, long: os.Getenv(longVariable) != ""}
+	r := &round{T: t, long: os.Getenv(longVariable) != "", share: 1}
+	if share, err := strconv.ParseFloat(os.Getenv(longVariable), 64); err == nil && share > 0 {
+		r.share = share
+	}
 	if text := os.Getenv(seedVariable); text != "" {
 		seed, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
@@ -52,7 +56,7 @@ func begin(t *testing.T) *round {
 		}
 		long := ""
 		if r.long {
-			long = longVariable + "=1 "
+			long = fmt.Sprintf("%s=%v ", longVariable, r.share)
 		}
 		t.Logf("repeat with: %s%s=%d go test -tags '%s' -count=1 -v -run '^%s$' ./internal/torture/",
 			long, seedVariable, r.seed, tags, strings.ReplaceAll(t.Name(), "/", "$/^"))
@@ -66,7 +70,7 @@ func (r *round) random(part uint64) *rand.Rand { return rand.New(rand.NewPCG(r.s
 // pick is the size of a short or of a long round.
 func (r *round) pick(short, long int) int {
 	if r.long {
-		return long
+		return max(short, int(float64(long)*r.share))
 	}
 	return short
 }
