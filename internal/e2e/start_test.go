@@ -158,9 +158,15 @@ func TestDiskFull(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		// After the server's own clean-up, which was registered later.
-		if out, err := exec.Command("umount", mount).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v %s", err, out)
+		var out []byte
+		var err error
+		for range 100 { // a killed worker may still be on its way out
+			if out, err = exec.Command("umount", mount).CombinedOutput(); err == nil {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
 		}
+		t.Errorf("umount: %v %s", err, out)
 	})
 	s := start(t, filepath.Join(mount, "data"))
 	m := newMachine(t, s, "ann")

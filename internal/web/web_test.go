@@ -246,7 +246,11 @@ func TestTooMany(t *testing.T) {
 	if _, err := late.Read(make([]byte, 1)); err == nil {
 		t.Error("one too many was served")
 	}
-	if n := r.page.Slot(1).WebRefused.Load(); n != 1 {
+	refused := &r.page.Slot(1).WebRefused // counted after the connection is closed
+	for end := time.Now().Add(5 * time.Second); refused.Load() == 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if n := refused.Load(); n != 1 {
 		t.Errorf("%d refused, want 1", n)
 	}
 	close(r.store.block)
