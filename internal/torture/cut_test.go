@@ -12,9 +12,9 @@ import (
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ kind, options, size string }{
-		{"ext4", "", "256M"},
-		{"ext4", "data=writeback", "256M"}, // names may come back before the bytes
-		{"xfs", "", "320M"},
+		{"ext4", "", "1G"},
+		{"ext4", "data=writeback", "1G"}, // names may come back before the bytes
+		{"xfs", "", "1G"},
 	} {
 		name := test.kind
 		if test.options != "" {

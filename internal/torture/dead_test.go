@@ -228,10 +228,7 @@ func (r *round) startPeers(s *server, host string, link *link, doing, how string
 	_, port, _ := strings.Cut(s.address, ":")
 	c := startSelf("peer", host+":"+port, s.login(), doing, strconv.Itoa(count), fmt.Sprintf("%x", big.hash[:]))
 	if how == "cut" {
-		args := append([]string{"ip", "netns", "exec", link.space}, c.Args...)
-		path, err := exec.LookPath("ip")
-		r.must(err)
-		c.Path, c.Args = path, args
+		c.Env = append(c.Env, spaceVariable+"=/run/netns/"+link.space)
 	}
 	out, err := c.StdoutPipe()
 	r.must(err)
@@ -259,6 +256,7 @@ func (r *round) startPeers(s *server, host string, link *link, doing, how string
 // peerChild opens connections, begins on each what it was told to, tells their ports, and waits to be killed or told to reset
 // them.
 func peerChild() {
+	enterSpace()
 	address, token, doing, hash := os.Args[1], os.Args[2], os.Args[3], os.Args[5]
 	count, _ := strconv.Atoi(os.Args[4])
 	fail := func(err error) {

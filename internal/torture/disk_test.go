@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 	"unsafe"
@@ -35,15 +36,29 @@ func (r *round) needDisk(kind string) {
 // newDisk makes a disk and mounts it.
 func (r *round) newDisk(kind, size, options string) *disk {
 	r.Helper()
-	d := &disk{round: r, kind: kind, options: options, mount: r.path("disk")}
+	d := &disk{round: r, kind: kind, options: options, mount: r.mountPoint("disk")}
 	image := r.path("disk.image")
-	r.must(os.MkdirAll(d.mount, 0o755))
 	r.shell("truncate", "-s", size, image)
 	d.attach(image)
 	r.Cleanup(d.remove)
 	d.format()
 	d.plug()
 	return d
+}
+
+// mountPoint makes a folder to mount a disk on. It lies in a mount of its own that is shared: whoever makes a mount namespace
+// meanwhile, as "ip netns exec" and containers do, has a copy of all that is mounted, which must go when ours does. A file
+// system that stays mounted anywhere is not mounted anew, and its power not back.
+func (r *round) mountPoint(name string) string {
+	r.Helper()
+	around := r.path("around-%s", name)
+	inner := filepath.Join(around, name)
+	r.must(os.MkdirAll(around, 0o755))
+	r.must(unix.Mount(around, around, "", unix.MS_BIND, ""))
+	r.Cleanup(func() { unix.Unmount(around, unix.MNT_DETACH) })
+	r.must(unix.Mount("", around, "", unix.MS_SHARED, ""))
+	r.must(os.Mkdir(inner, 0o755))
+	return inner
 }
 
 // attach puts a file behind a loop device.

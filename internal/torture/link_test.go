@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // link is a network namespace with a cable to this one that can be cut: what is sent into it is heard by nobody.
@@ -48,6 +51,28 @@ func (r *round) newLink() *link {
 	inside("link", "set", "far", "up")
 	inside("link", "set", "lo", "up")
 	return l
+}
+
+// spaceVariable names the network namespace a child of these tests is to live in.
+const spaceVariable = "SLUICE_TORTURE_SPACE"
+
+// enterSpace goes there. A thread goes, and becomes the whole process by starting it anew.
+func enterSpace() {
+	path := os.Getenv(spaceVariable)
+	if path == "" {
+		return
+	}
+	os.Unsetenv(spaceVariable)
+	runtime.LockOSThread()
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		err = unix.Setns(fd, unix.CLONE_NEWNET)
+	}
+	if err == nil {
+		err = unix.Exec(os.Args[0], os.Args, os.Environ())
+	}
+	fmt.Fprintln(os.Stderr, "peer:", err)
+	os.Exit(1)
 }
 
 // cut takes the far end down. Both directions are silent from then on, as with a cable that was pulled.

@@ -25,8 +25,7 @@ func TestReplay(t *testing.T) {
 	r.needDisk("ext4")
 	size := int64(r.pick(32<<20, 96<<20))
 	recorder := r.newRecorder(size)
-	d := &disk{round: r, kind: "ext4", mount: r.path("disk")}
-	r.must(os.MkdirAll(d.mount, 0o755))
+	d := &disk{round: r, kind: "ext4", mount: r.mountPoint("disk")}
 	d.attach(recorder.file())
 	r.Cleanup(d.remove)
 	r.shell("mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard", d.device)
@@ -102,8 +101,7 @@ func (p *replay) prepare(size int64) {
 	path := p.file.Name()
 	p.Cleanup(func() { p.file.Close(); os.Remove(path) })
 	p.must(p.file.Truncate(size))
-	p.disk = &disk{round: p.round, kind: "ext4", mount: p.path("state")}
-	p.must(os.MkdirAll(p.disk.mount, 0o755))
+	p.disk = &disk{round: p.round, kind: "ext4", mount: p.mountPoint("state")}
 	p.disk.attach(path)
 	p.Cleanup(p.disk.remove)
 	f, err := os.Open(p.oracle.path)

@@ -22,8 +22,7 @@ func TestErrorSeenByAnother(t *testing.T) {
 	r := begin(t)
 	r.needDisk("ext4")
 	recorder := r.newRecorder(128 << 20)
-	d := &disk{round: r, kind: "ext4", mount: r.path("disk")}
-	r.must(os.MkdirAll(d.mount, 0o755))
+	d := &disk{round: r, kind: "ext4", mount: r.mountPoint("disk")}
 	d.attach(recorder.file())
 	r.Cleanup(d.remove)
 	d.format()
