@@ -16,7 +16,7 @@ export GOFLAGS := -trimpath -buildvcs=false
 TEST_BUDGET ?= 180s
 FUZZTIME    ?= 10s
 
-.PHONY: build demo test race lint fuzz e2e torture bench install deb test-unit clean
+.PHONY: build demo test race race-e2e lint fuzz e2e torture bench install deb test-unit clean
 
 build:
 	$(GO) build -tags '$(TAGS)' -ldflags '$(STATIC)' -o bin/sluiced ./cmd/fileserver
@@ -29,9 +29,12 @@ demo: build
 test:
 	$(GO) test -tags '$(TAGS)' -timeout $(TEST_BUDGET) ./...
 
-# Without torture, whose load is on the programs: e2e builds those with the race detector.
+# The packages in one process each. race-e2e is the same for the built programs, which takes ten minutes more.
 race:
-	$(GO) test -race -tags '$(TAGS)' -timeout 1200s $$($(GO) list ./... | grep -v /torture)
+	$(GO) test -race -tags '$(TAGS)' -timeout 1200s $$($(GO) list ./... | grep -v -e /torture -e /e2e)
+
+race-e2e:
+	$(GO) test -race -tags '$(TAGS)' -timeout 1800s ./internal/e2e/
 
 lint:
 	@fmt=$$(gofmt -l cmd internal); if [ -n "$$fmt" ]; then echo "gofmt -w these: $$fmt"; exit 1; fi

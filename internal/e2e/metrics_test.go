@@ -285,11 +285,7 @@ func TestNotReadyOnAFullDisk(t *testing.T) {
 	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=64m,mode=755"); err != nil {
 		t.Skipf("no mount here: %v", err)
 	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(mount, 0); err != nil {
-			t.Errorf("umount: %v", err)
-		}
-	})
+	t.Cleanup(func() { unmount(t, mount) })
 	s := start(t, filepath.Join(mount, "data"), "--metrics", "127.0.0.1:0", "--least-space", fmt.Sprint(16<<20))
 	address := s.metricsAddress()
 	if status, text := get(t, address, "/readyz"); status != 200 {
