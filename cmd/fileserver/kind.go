@@ -65,6 +65,33 @@ func duration(least, most time.Duration) kind {
 	}}
 }
 
+const day = 24 * time.Hour
+
+// period is a duration that may also be written in days: 30d.
+func period(least, most time.Duration) kind {
+	return kind{inFile: aString, read: func(into any, text string) error {
+		d, err := time.ParseDuration(text)
+		if days, whole := strings.CutSuffix(text, "d"); whole {
+			var n int64
+			n, err = strconv.ParseInt(days, 10, 64)
+			d = time.Duration(min(n, int64(most/day)+1)) * day
+		}
+		if err != nil || d < least || d > most {
+			return fmt.Errorf("want a time from %s to %s, for example 30d or 12h", periodText(least), periodText(most))
+		}
+		*into.(*time.Duration) = d
+		return nil
+	}}
+}
+
+// periodText writes whole days as days.
+func periodText(d time.Duration) string {
+	if d >= day && d%day == 0 {
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
+	return d.String()
+}
+
 // toText turns a value from the file into what read takes.
 func (k kind) toText(value any) (string, error) {
 	switch v := value.(type) {
@@ -101,7 +128,7 @@ func write(field any) string {
 	case *int64:
 		return strconv.FormatInt(*v, 10)
 	case *time.Duration:
-		return strconv.Quote(v.String())
+		return strconv.Quote(periodText(*v))
 	case *[]string:
 		quoted := make([]string, len(*v))
 		for i, s := range *v {

@@ -37,7 +37,7 @@ func (p *program) workerProcess(s *settings, slot int) *exec.Cmd {
 		Data: s.data, Slot: slot, Workers: int(s.workers), Agent: "sluiced/" + versionText(), PipeBytes: parent.PipeBudget() / s.workers,
 		LogLevel: s.logLevel, LogFormat: s.logFormat,
 		IdleTimeout: s.idleTimeout, HeaderTimeout: s.headerTimeout, DrainLimit: s.drainLimit,
-		LeastRate: s.leastRate, LeastSpace: s.leastSpace,
+		LeastRate: s.leastRate, LeastSpace: s.leastSpace, Policy: s.policy,
 	}
 	text, err := json.Marshal(config)
 	command := exec.Command(self(), "worker")

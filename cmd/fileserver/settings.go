@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"sluice/internal/parent"
+	"sluice/internal/store"
 )
 
 // settings is what flags, environment and configuration file say together.
@@ -24,6 +25,7 @@ type settings struct {
 	leastRate      int64
 	metrics        string
 	leastSpace     int64
+	policy         store.Policy
 }
 
 // setting is one row: its name in the file and as a flag, what it means, and how its
@@ -68,6 +70,18 @@ func table() []setting {
 			func(s *settings) any { return &s.metrics }},
 		{"least-space", "BYTES", "with less free space for the data than this, /readyz says no", false, number(0, 1<<60),
 			func(s *settings) any { return &s.leastSpace }},
+		{"instant", "proof|own|off", "whose contents need not be sent again: anybody's after proving to have the bytes, one's own, nobody's", false, oneOf("proof", "own", "off"),
+			func(s *settings) any { return (*string)(&s.policy.Instant) }},
+		{"versions", "TIME", "replaced contents stay readable for this long", false, period(time.Minute, 100*365*day),
+			func(s *settings) any { return &s.policy.Versions }},
+		{"trash", "TIME", "deleted files and folders can be restored for this long", false, period(time.Minute, 100*365*day),
+			func(s *settings) any { return &s.policy.Trash }},
+		{"partials", "TIME", "an upload that nobody goes on with is kept for this long", false, period(time.Minute, 100*365*day),
+			func(s *settings) any { return &s.policy.Partials }},
+		{"grace", "TIME", "contents that nothing names any more are removed after this", false, period(time.Second, 365*day),
+			func(s *settings) any { return &s.policy.Grace }},
+		{"low-space", "BYTES", "with less free space for the data than this, or than a 20th of the disk if that is less, uploads are refused", false, number(1, 1<<60),
+			func(s *settings) any { return &s.policy.LowSpace }},
 		{"log-level", "LEVEL", "error, warn, info or debug (one line a request)", true, oneOf("error", "warn", "info", "debug"),
 			func(s *settings) any { return &s.logLevel }},
 		{"log-format", "text|json", "how log lines look", true, oneOf("text", "json"),
@@ -90,5 +104,6 @@ func defaults() settings {
 		retireLimit:    parent.DefaultRetireLimit,
 		leastRate:      1024,
 		leastSpace:     512 << 20,
+		policy:         store.DefaultPolicy(),
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/internal/store"
 )
 
 func TestUsageErrors(t *testing.T) {
@@ -107,6 +109,7 @@ func TestPrintedConfigurationReadsBack(t *testing.T) {
 		data: "/srv/a \"b\"\\c", listen: []string{"127.0.0.1:1"}, workers: 7, logLevel: "debug", logFormat: "json", plain: "allow",
 		maxConnections: 9, maxUnknown: 8, congestion: "bbr", idleTimeout: time.Minute, headerTimeout: 2 * time.Second,
 		drainLimit: 3 * time.Second, retireLimit: 4 * time.Second, leastRate: 5,
+		policy: store.Policy{Instant: "own", Versions: 36 * time.Hour, Trash: 2 * day, Partials: day, Grace: time.Minute, LowSpace: 6},
 	}
 	file := filepath.Join(t.TempDir(), "sluiced.toml")
 	if err := os.WriteFile(file, writeFile(&all, false), 0o600); err != nil {

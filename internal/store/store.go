@@ -16,6 +16,8 @@ type Config struct {
 	Data string // the data folder
 	Slot int    // the worker's place, 0 and up
 
+	Policy Policy // what is kept, and how long
+
 	// OnCommit is called after every durable transaction of this process: raises the change counter.
 	OnCommit func()
 	// Changes reads the change counter that all processes raise; nil: there is none, memory is then good for a second.
@@ -111,6 +113,7 @@ func newStore(config Config) (*Store, error) {
 	if config.Log == nil {
 		config.Log = func(string, string, error) {}
 	}
+	config.Policy = config.Policy.withDefaults()
 	s := &Store{
 		config:    config,
 		folder:    folder(config.Data),

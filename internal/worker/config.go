@@ -1,6 +1,10 @@
 package worker
 
-import "time"
+import (
+	"time"
+
+	"sluice/internal/store"
+)
 
 // Config is what the parent's side tells a worker, as JSON in the environment. Zero limits take conn's defaults.
 type Config struct {
@@ -16,6 +20,7 @@ type Config struct {
 	DrainLimit    time.Duration // of a drain that names none
 	LeastRate     int64         // bytes a second of a body or reply
 	LeastSpace    int64         // free bytes below which the server is not ready
+	Policy        store.Policy  // what is kept, and how long
 	Congestion    string        // what the listener was given; for the log
 }
 

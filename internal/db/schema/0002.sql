@@ -1,0 +1,81 @@
+-- Version 2: what resume, possession, versions, trash, plans and the collector need.
+
+-- The server's secret: signs the challenges of instant uploads, so that every worker can check what another gave out.
+CREATE TABLE secret (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  key BLOB    NOT NULL
+) STRICT;
+INSERT INTO secret VALUES (1, randomblob(32));
+
+-- A nonce that was used: a challenge is answered once. Swept when the challenge itself has ended.
+CREATE TABLE nonce (
+  id    BLOB    PRIMARY KEY,
+  until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX nonce_until ON nonce (until);
+
+-- A probe: a few ranges of a large content, by which its relatives and its partial uploads are found before it is hashed.
+-- Of a complete content the server has computed it, of an upload it is what the client says. Hashes are BLAKE3, 16 bytes.
+CREATE TABLE probe (
+  content INTEGER PRIMARY KEY,
+  size    INTEGER NOT NULL,
+  head    BLOB    NOT NULL,
+  middle  BLOB    NOT NULL,
+  tail    BLOB    NOT NULL
+) STRICT;
+CREATE INDEX probe_head ON probe (head);
+CREATE INDEX probe_tail ON probe (tail);
+
+-- An upload knows who began it and what its user calls it; sparse: its file was not allocated ahead.
+ALTER TABLE upload ADD COLUMN device INTEGER;
+ALTER TABLE upload ADD COLUMN label  BLOB;
+ALTER TABLE upload ADD COLUMN sparse INTEGER NOT NULL DEFAULT 0;
+
+-- A plan: limits that accounts share. NULL: what the configuration says; quota NULL: none.
+CREATE TABLE plan (
+  name     TEXT    PRIMARY KEY,
+  quota    INTEGER,
+  versions INTEGER,                              -- how long replaced contents are kept, ns
+  trash    INTEGER                               -- how long deleted names are kept, ns
+) STRICT;
+ALTER TABLE account ADD COLUMN plan TEXT;        -- its quota holds unless the account has one of its own
+
+-- A moment: the number a commit ended with, when, and whose it was. at only grows within a namespace, whatever the clock
+-- does, so that a time names a number.
+CREATE TABLE moment (
+  namespace INTEGER NOT NULL,
+  journal   INTEGER NOT NULL,
+  at        INTEGER NOT NULL,
+  device    INTEGER,
+  PRIMARY KEY (namespace, journal)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX moment_at ON moment (namespace, at);
+
+-- forgotten: deletes up to this number are not told any more. horizon: the tree as of an earlier number is not known any
+-- more.
+ALTER TABLE namespace ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE namespace ADD COLUMN horizon   INTEGER NOT NULL DEFAULT 0;
+
+-- created: the number with which the node came (again); 0: before this was noted. past.deleted is 0 replaced, 1 deleted,
+-- 2 moved: then content is NULL, it is that of the node's next state, and nothing is charged.
+ALTER TABLE node ADD COLUMN created INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE past ADD COLUMN created INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX past_parent ON past (parent, until);
+CREATE INDEX past_at     ON past (at);           -- the sweep
+
+-- damaged: when its bytes were found not to be what its hash says. It is not read any more; the next upload heals it.
+ALTER TABLE content ADD COLUMN damaged INTEGER;
+CREATE INDEX content_segment ON content (segment) WHERE segment IS NOT NULL;   -- what lives in a segment?
+
+-- closed: its life appends to it no more. dead: bytes of contents that were collected from it.
+ALTER TABLE segment ADD COLUMN closed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE segment ADD COLUMN dead   INTEGER NOT NULL DEFAULT 0;
+
+-- How far the last scrub came, so that the next one goes on there.
+CREATE TABLE scrub (
+  one      INTEGER PRIMARY KEY CHECK (one = 1),
+  next     INTEGER NOT NULL,                     -- the content to go on with
+  began    INTEGER NOT NULL,
+  finished INTEGER,                              -- when the last whole round ended
+  bad      INTEGER NOT NULL                      -- contents found damaged in this round
+) STRICT;
