@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,10 @@ func TestNthCall(t *testing.T) {
 	t.Parallel()
 	r := begin(t)
 	n := r.newNth(r.path("data"))
+	if only := os.Getenv(caseVariable); only != "" {
+		n.alone(only)
+		return
+	}
 	for _, k := range known {
 		for _, trial := range trials() {
 			if trial.name == k.trial {
@@ -86,14 +91,8 @@ func TestNthCall(t *testing.T) {
 	}
 	var series []func() bool
 	for _, trial := range trials() {
-		for _, m := range manners {
-			for _, errno := range m.errno {
-				series = append(series, func() bool { return n.series(&trial, fault{call: m.call, errno: errno}) })
-			}
-			if m.short {
-				series = append(series, func() bool { return n.series(&trial, fault{call: m.call, short: true}) })
-			}
-			series = append(series, func() bool { return n.series(&trial, fault{call: m.call, kill: true}) })
+		for f := range faults {
+			series = append(series, func() bool { return n.series(&trial, f) })
 		}
 	}
 	random := r.random(1)
@@ -118,6 +117,50 @@ func TestNthCall(t *testing.T) {
 	}
 }
 
+// alone runs one case, named as run names it; in a long round again and again, as some are a matter of the moment.
+func (n *nth) alone(name string) {
+	n.Helper()
+	for _, trial := range trials() {
+		if !strings.HasPrefix(name, trial.name+": ") {
+			continue
+		}
+		for f := range faults {
+			for f.nth = 1; f.nth < endless; f.nth++ {
+				if caseName(&trial, f) != name {
+					continue
+				}
+				times := n.pick(1, 1000)
+				for range times {
+					if !n.run(&trial, f) {
+						n.Error("the call did not come")
+					}
+				}
+				n.whole()
+				n.Logf("%d times %s: %d workers replaced", times, name, n.lives)
+				return
+			}
+		}
+	}
+	n.Fatalf("%s: there is no case %q", caseVariable, name)
+}
+
+// faults are all manners in which all calls fail.
+func faults(yield func(fault) bool) {
+	for _, m := range manners {
+		for _, errno := range m.errno {
+			if !yield(fault{call: m.call, errno: errno}) {
+				return
+			}
+		}
+		if m.short && !yield(fault{call: m.call, short: true}) {
+			return
+		}
+		if !yield(fault{call: m.call, kill: true}) {
+			return
+		}
+	}
+}
+
 func (r *round) newNth(data string) *nth {
 	r.Helper()
 	s := r.newServer(data, 1)
@@ -131,14 +174,20 @@ func (r *round) newNth(data string) *nth {
 // series fails the first call of a kind, then the second, until one run has no failure.
 func (n *nth) series(trial *trial, f fault) bool {
 	n.Helper()
-	for f.nth = 1; f.nth < 200; f.nth++ {
+	for f.nth = 1; f.nth < endless; f.nth++ {
 		if !n.run(trial, f) {
 			return true
 		}
 	}
-	n.Errorf("%s: %v: 200 calls have failed, and there is no end", trial.name, f)
+	n.Errorf("%s: %d calls have failed, and there is no end", caseName(trial, f), endless)
 	return false
 }
+
+// endless is more calls than any request makes.
+const endless = 200
+
+// caseName names a case for people and for caseVariable.
+func caseName(trial *trial, f fault) string { return fmt.Sprintf("%s: %v", trial.name, f) }
 
 func (f fault) String() string {
 	how := "fails with " + f.errno.Error()
@@ -155,6 +204,8 @@ func (f fault) String() string {
 func (n *nth) run(trial *trial, f fault) bool {
 	n.Helper()
 	n.runs++
+	what := caseName(trial, f)
+	n.only = what // until it has ended well
 	// A disk that was said to be full is one until the keeper has looked again.
 	n.within(startLimit, "the reserve is filled again", func() bool {
 		info, err := os.Stat(filepath.Join(n.data, "reserve"))
@@ -167,9 +218,9 @@ func (n *nth) run(trial *trial, f fault) bool {
 	n.tap.arm(f)
 	err := trial.do(n)
 	fired, _ := n.tap.disarm()
-	what := fmt.Sprintf("%s: %v", trial.name, f)
 	n.judge(what, trial, f, err, fired)
 	if fired == 0 {
+		n.only = ""
 		return false
 	}
 	n.fired++
@@ -194,6 +245,7 @@ func (n *nth) run(trial *trial, f fault) bool {
 	if n.Failed() {
 		n.FailNow()
 	}
+	n.only = ""
 	return true
 }
 

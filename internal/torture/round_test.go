@@ -19,11 +19,13 @@ type round struct {
 	long  bool
 	share float64 // of a long round's size; below 1 its totals are not looked at
 	dir   string  // of this round, outside of every disk that is tortured
+	only  string  // the one case that failed, for caseVariable; empty: the round has no cases, or none failed
 }
 
 const (
 	seedVariable = "SLUICE_TORTURE_SEED"
-	longVariable = "SLUICE_TORTURE" // 1, or the share of a long round that there is time for
+	longVariable = "SLUICE_TORTURE"      // 1, or the share of a long round that there is time for
+	caseVariable = "SLUICE_TORTURE_CASE" // one case of a round that has cases, as it is named when it fails; -count repeats it
 )
 
 // begin begins a round. The seed decides what is drawn by random; how processes are scheduled it cannot decide, so a
@@ -58,8 +60,14 @@ func begin(t *testing.T) *round {
 		if r.long {
 			long = fmt.Sprintf("%s=%v ", longVariable, r.share)
 		}
-		t.Logf("repeat with: %s%s=%d go test -tags '%s' -count=1 -v -run '^%s$' ./internal/torture/",
-			long, seedVariable, r.seed, tags, strings.ReplaceAll(t.Name(), "/", "$/^"))
+		again := func(what, set string) {
+			t.Logf("%s with: %s%s=%d go test -tags '%s' -count=1 -v -run '^%s$' ./internal/torture/",
+				what, set, seedVariable, r.seed, tags, strings.ReplaceAll(t.Name(), "/", "$/^"))
+		}
+		again("repeat", long)
+		if r.only != "" {
+			again("repeat this case alone", fmt.Sprintf("%s='%s' ", caseVariable, strings.ReplaceAll(r.only, "'", `'\''`)))
+		}
 	})
 	return r
 }
