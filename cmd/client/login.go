@@ -9,12 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/internal/cli"
 	"sluice/internal/client"
 )
 
 func (p *program) loginCommand() *cobra.Command {
 	var user, name string
-	var from passwordSource
+	var from cli.Password
 	c := p.command(&cobra.Command{
 		Use:   "login URL",
 		Short: "Log this device in to a server and give the server a name",
@@ -27,11 +28,11 @@ ends with logout. The password is not kept. --plain has to be given again with e
 	}, func(ctx context.Context, args []string) error { return p.login(ctx, args[0], user, name, from) })
 	c.Flags().StringVar(&user, "user", "", "account `NAME`")
 	c.Flags().StringVar(&name, "name", defaultRemote, "what to call the server, as in home:docs")
-	from.add(c.Flags())
+	from.Add(c.Flags())
 	return c
 }
 
-func (p *program) login(ctx context.Context, address, user, name string, from passwordSource) error {
+func (p *program) login(ctx context.Context, address, user, name string, from cli.Password) error {
 	if err := remoteName(name); err != nil {
 		return err
 	}

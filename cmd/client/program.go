@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"sluice/internal/cli"
 	"sluice/internal/client"
 )
 
@@ -37,13 +38,8 @@ func newProgram(stdin io.Reader, stdout, stderr io.Writer, lookup func(string) (
 	return p
 }
 
-// usageError is a mistake in the arguments.
-type usageError string
-
-func (e usageError) Error() string { return string(e) }
-func (e usageError) ExitCode() int { return client.ExitUsage }
-
-func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
+// usagef makes the error of a mistake in the arguments.
+func usagef(format string, args ...any) error { return cli.Usagef(format, args...) }
 
 // run carries out one command line and gives the exit code.
 func (p *program) run(args []string) int {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/internal/cli"
 	"sluice/internal/client"
 	"sluice/internal/syncer"
 )
@@ -180,20 +181,20 @@ func TestPasswordSources(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name  string
-		from  passwordSource
+		from  cli.Password
 		env   map[string]string
 		stdin string
 		want  string
 	}{
-		{"stdin", passwordSource{stdin: true}, nil, "from stdin\nrest", "from stdin"},
-		{"stdin without newline", passwordSource{stdin: true}, nil, "from stdin", "from stdin"},
-		{"file", passwordSource{file: file}, nil, "", "from file"},
-		{"environment", passwordSource{}, map[string]string{"SLUICE_PASSWORD": "from env"}, "", "from env"},
-		{"credentials", passwordSource{}, map[string]string{"CREDENTIALS_DIRECTORY": dir}, "", "from file"},
-		{"both", passwordSource{stdin: true, file: file}, nil, "x", ""},
-		{"empty", passwordSource{stdin: true}, nil, "\n", ""},
-		{"too long", passwordSource{stdin: true}, nil, strings.Repeat("x", maxPassword+1), ""},
-		{"no terminal", passwordSource{}, nil, "x", ""},
+		{"stdin", cli.Password{Stdin: true}, nil, "from stdin\nrest", "from stdin"},
+		{"stdin without newline", cli.Password{Stdin: true}, nil, "from stdin", "from stdin"},
+		{"file", cli.Password{File: file}, nil, "", "from file"},
+		{"environment", cli.Password{}, map[string]string{"SLUICE_PASSWORD": "from env"}, "", "from env"},
+		{"credentials", cli.Password{}, map[string]string{"CREDENTIALS_DIRECTORY": dir}, "", "from file"},
+		{"both", cli.Password{Stdin: true, File: file}, nil, "x", ""},
+		{"empty", cli.Password{Stdin: true}, nil, "\n", ""},
+		{"too long", cli.Password{Stdin: true}, nil, strings.Repeat("x", cli.MaxPassword+1), ""},
+		{"no terminal", cli.Password{}, nil, "x", ""},
 	} {
 		p := newProgram(strings.NewReader(test.stdin), nil, nil, func(n string) (string, bool) { v, ok := test.env[n]; return v, ok })
 		got, err := p.password(test.from, "ann")
@@ -279,14 +280,5 @@ func TestWords(t *testing.T) {
 	}
 	if line := closingLine("sent", &syncer.Totals{Took: time.Millisecond}, false); line != "nothing to do; 1 ms" {
 		t.Errorf("got %q", line)
-	}
-}
-
-func TestNearest(t *testing.T) {
-	names := []string{"push", "pull", "put", "whoami"}
-	for in, want := range map[string]string{"pusj": "push", "pul": "pull", "whoam": "whoami", "zzzzzz": ""} {
-		if got := nearest(in, names); got != want {
-			t.Errorf("nearest(%s) = %s", in, got)
-		}
 	}
 }

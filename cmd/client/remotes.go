@@ -12,6 +12,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"sluice/internal/cli"
 	"sluice/internal/client"
 )
 
@@ -112,7 +113,7 @@ func (r *remotes) find(name string) (remote, error) {
 		return found, nil
 	}
 	names := r.names()
-	switch near := nearest(name, names); {
+	switch near := cli.Nearest(name, names); {
 	case len(names) == 0:
 		return remote{}, usagef("there is no remote yet: `sluice login URL` makes one")
 	case near != "":

@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"sluice/internal/cli"
 )
 
 // globalFlags are understood by all commands.
@@ -52,7 +54,7 @@ func (p *program) rootCommand() *cobra.Command {
 	f.StringVar(&p.flags.limitRate, "limit-rate", "", "at most `RATE` bytes a second: 10M, or a timetable \"08:00,1M 18:00,off\"")
 	f.BoolVarP(&p.flags.yes, "yes", "y", false, "what is asked is meant, mass deletes too")
 	f.BoolVar(&p.flags.plain, "plain", false, "allow unencrypted connections to other machines")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err.Error()) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.UsageError(err.Error()) })
 	root.SetUsageTemplate(usageTemplate)
 	root.SetHelpTemplate(helpTemplate)
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -112,7 +114,7 @@ func unknownCommand(root *cobra.Command, args []string) error {
 	for _, c := range root.Commands() {
 		names = append(names, c.Name())
 	}
-	if near := nearest(args[0], names); near != "" {
+	if near := cli.Nearest(args[0], names); near != "" {
 		return usagef("there is no command %s: did you mean %s?", visible(args[0]), near)
 	}
 	return usagef("there is no command %s", visible(args[0]))

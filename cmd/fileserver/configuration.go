@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"sluice/internal/cli"
 )
 
 func (p *program) configCommand() *cobra.Command {
@@ -15,7 +17,7 @@ func (p *program) configCommand() *cobra.Command {
   sluiced config print > sluiced.toml        everything that holds now, with comments`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usageError{"say check or print: `sluiced config print`"}
+			return cli.Usagef("say check or print: `sluiced config print`")
 		},
 	}
 	check := &cobra.Command{

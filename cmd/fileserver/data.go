@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"sluice/internal/cli"
 	"sluice/internal/control"
 	"sluice/internal/parent"
 	"sluice/internal/store"
@@ -69,7 +70,7 @@ func checkEmpty(data string) error {
 		}
 	}
 	if strange != "" {
-		return usageError{fmt.Sprintf("%s is not a data folder and not empty (it holds %q): name another or an empty folder with --data", data, strange)}
+		return cli.Usagef("%s is not a data folder and not empty (it holds %q): name another or an empty folder with --data", data, strange)
 	}
 	return nil
 }

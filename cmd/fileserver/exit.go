@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"syscall"
 
+	"sluice/internal/cli"
 	"sluice/internal/control"
 	"sluice/internal/parent"
 	"sluice/internal/store"
@@ -14,7 +15,7 @@ import (
 const (
 	codeDone        = 0
 	codeOther       = 1
-	codeUsage       = 2
+	codeUsage       = cli.ExitUsage
 	codeNotFound    = 3
 	codeDenied      = 4
 	codeTemporary   = 5
@@ -23,15 +24,6 @@ const (
 	codeVersion     = 11
 	codeInterrupted = 130
 )
-
-// errUsage is an argument or a setting that cannot be meant.
-var errUsage = errors.New("usage")
-
-// usageError is an error whose text stands alone and whose code is codeUsage.
-type usageError struct{ text string }
-
-func (e usageError) Error() string        { return e.text }
-func (e usageError) Is(target error) bool { return target == errUsage }
 
 // codeOf is the exit code of err; the first row that fits.
 func codeOf(err error) int {
@@ -46,11 +38,14 @@ func codeOf(err error) int {
 	if errors.As(err, &refused) && refused.Code > 0 && refused.Code < 256 {
 		return refused.Code
 	}
+	var usage cli.UsageError
+	if errors.As(err, &usage) {
+		return codeUsage
+	}
 	for _, row := range []struct {
 		cause error
 		code  int
 	}{
-		{errUsage, codeUsage},
 		{parent.ErrConfig, codeUsage},
 		{parent.ErrPlain, codeUsage},
 		{parent.ErrInUse, codeTemporary},

@@ -9,11 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/internal/cli"
 	"sluice/internal/store"
 )
 
 func (p *program) initCommand() *cobra.Command {
-	var from passwordSource
+	var from cli.Password
 	var name string
 	var dry bool
 	command := &cobra.Command{
@@ -27,13 +28,13 @@ says), and add a first account. What is there already is left as it is.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return p.initialise(from, name, dry) },
 	}
-	from.add(command.Flags())
+	from.Add(command.Flags())
 	command.Flags().StringVar(&name, "user", "", "`NAME` of the first account")
 	command.Flags().BoolVarP(&dry, "dry-run", "n", false, "only say what would be done")
 	return command
 }
 
-func (p *program) initialise(from passwordSource, name string, dry bool) error {
+func (p *program) initialise(from cli.Password, name string, dry bool) error {
 	configPath := p.configToWrite()
 	s, err := p.loadForInit(configPath)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"sluice/internal/cli"
 )
 
 // systemConfig is read where no --config is given and it is there.
@@ -40,12 +42,12 @@ func (f *flags) merge(path string) (settings, error) {
 		name := variable(row.name)
 		if text, ok := os.LookupEnv(name); ok {
 			if err := row.kind.read(row.field(&s), text); err != nil {
-				return s, usageError{fmt.Sprintf("environment %s=%q: %v", name, text, err)}
+				return s, cli.Usagef("environment %s=%q: %v", name, text, err)
 			}
 		}
 		if text, ok := f.given[row.name]; ok {
 			if err := row.kind.read(row.field(&s), text); err != nil {
-				return s, usageError{fmt.Sprintf("--%s %s: %v", row.name, text, err)}
+				return s, cli.Usagef("--%s %s: %v", row.name, text, err)
 			}
 		}
 	}
@@ -96,22 +98,22 @@ func readFile(s *settings, path string) error {
 		var at *toml.DecodeError
 		if errors.As(err, &at) {
 			line, column := at.Position()
-			return usageError{fmt.Sprintf("%s, line %d, column %d: %v", path, line, column, err)}
+			return cli.Usagef("%s, line %d, column %d: %v", path, line, column, err)
 		}
-		return usageError{fmt.Sprintf("%s: %v", path, err)}
+		return cli.Usagef("%s: %v", path, err)
 	}
 	rows := table()
 	for key, value := range found {
 		at := slices.IndexFunc(rows, func(row setting) bool { return row.name == key })
 		if at < 0 {
-			return usageError{fmt.Sprintf("%s: unknown key %q; the nearest known one is %q (`sluiced config print` shows all)", path, key, nearest(key))}
+			return cli.Usagef("%s: unknown key %q; the nearest known one is %q (`sluiced config print` shows all)", path, key, nearestSetting(key))
 		}
 		text, err := rows[at].kind.toText(value)
 		if err == nil {
 			err = rows[at].kind.read(rows[at].field(s), text)
 		}
 		if err != nil {
-			return usageError{fmt.Sprintf("%s: %s = %v: %v", path, key, value, err)}
+			return cli.Usagef("%s: %s = %v: %v", path, key, value, err)
 		}
 	}
 	return nil
@@ -131,7 +133,16 @@ func dataFolder() (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", usageError{"no home folder is known: say with --data where the data is"}
+		return "", cli.Usagef("no home folder is known: say with --data where the data is")
 	}
 	return filepath.Join(home, ".local", "state", "sluiced"), nil
+}
+
+// nearestSetting is the known setting most like name.
+func nearestSetting(name string) string {
+	var names []string
+	for _, row := range table() {
+		names = append(names, row.name)
+	}
+	return cli.Nearest(name, names)
 }

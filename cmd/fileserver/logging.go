@@ -7,6 +7,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
+
+	"sluice/internal/cli"
 )
 
 // priorityError is syslog's number for an error.
@@ -24,7 +26,7 @@ func newLog(w io.Writer, level, format string) (*logrus.Logger, error) {
 func setLog(log *logrus.Logger, w io.Writer, level, format string) error {
 	parsed, err := logrus.ParseLevel(level)
 	if err != nil {
-		return usageError{fmt.Sprintf("log level %q: want error, warn, info or debug", level)}
+		return cli.Usagef("log level %q: want error, warn, info or debug", level)
 	}
 	journal := toJournal(w)
 	const millis = "2006-01-02T15:04:05.000Z07:00"

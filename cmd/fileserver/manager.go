@@ -10,6 +10,8 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
+
+	"sluice/internal/cli"
 )
 
 // passedSockets are listeners systemd has bound and passed to this process. The caller
@@ -43,7 +45,7 @@ func notify(log *logrus.Logger) func(string) {
 func watchdog() (time.Duration, error) {
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		return 0, usageError{fmt.Sprintf("the service manager's environment: %v", err)}
+		return 0, cli.Usagef("the service manager's environment: %v", err)
 	}
 	return every, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/internal/cli"
 	"sluice/internal/parent"
 	"sluice/internal/store"
 	"sluice/internal/worker"
@@ -82,7 +83,7 @@ func (p *program) workerCommand() *cobra.Command {
 func (p *program) work() error {
 	text, ok := os.LookupEnv(workerVariable)
 	if !ok {
-		return usageError{"a worker is started by `sluiced serve` only"}
+		return cli.Usagef("a worker is started by `sluiced serve` only")
 	}
 	var config worker.Config
 	if err := json.Unmarshal([]byte(text), &config); err != nil {
@@ -110,7 +111,7 @@ func (p *program) startUpCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			data, ok := p.flags.given["data"]
 			if !ok {
-				return usageError{"the start-up check is started by `sluiced serve` only"}
+				return cli.Usagef("the start-up check is started by `sluiced serve` only")
 			}
 			nameProcess()
 			p.child = true

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"sluice/internal/cli"
 	"sluice/internal/parent"
 )
 
@@ -99,7 +100,7 @@ func (p *program) readAgain(had *settings, log *logrus.Logger) (parent.Config, e
 		return parent.Config{}, err
 	}
 	if s.data != had.data {
-		return parent.Config{}, usageError{fmt.Sprintf("the data folder is %s and cannot become %s while the server runs: restart it", had.data, s.data)}
+		return parent.Config{}, cli.Usagef("the data folder is %s and cannot become %s while the server runs: restart it", had.data, s.data)
 	}
 	config := p.serverConfig(s)
 	config.Adopted = func() {

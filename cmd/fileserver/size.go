@@ -1,17 +1,18 @@
 package main
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
+
+	"sluice/internal/cli"
 )
 
 const units = "KMGTP" // powers of 1,024
 
 // parseSize reads 10G, 500M, 1.5T, 4096 or none (0).
 func parseSize(text string) (int64, error) {
-	bad := usageError{fmt.Sprintf("size %q: want a number of bytes, or with K, M, G or T, for example 10G; or none", text)}
+	bad := cli.Usagef("size %q: want a number of bytes, or with K, M, G or T, for example 10G; or none", text)
 	if text == "none" {
 		return 0, nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/internal/cli"
 	"sluice/internal/store"
 )
 
@@ -22,7 +23,7 @@ func (p *program) userCommand() *cobra.Command {
   sluiced user remove ann`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usageError{"say add, set, list or remove: `sluiced user add NAME`"}
+			return cli.Usagef("say add, set, list or remove: `sluiced user add NAME`")
 		},
 	}
 	group.AddCommand(p.userAdd(), p.userSet(), p.userList(), p.userRemove())
@@ -30,7 +31,7 @@ func (p *program) userCommand() *cobra.Command {
 }
 
 func (p *program) userAdd() *cobra.Command {
-	var from passwordSource
+	var from cli.Password
 	var quota string
 	var dry bool
 	command := &cobra.Command{
@@ -63,14 +64,14 @@ func (p *program) userAdd() *cobra.Command {
 			return p.say("added user %s with %s", visible(args[0]), quotaText(limit))
 		},
 	}
-	from.add(command.Flags())
+	from.Add(command.Flags())
 	command.Flags().StringVar(&quota, "quota", "none", "bytes the account may keep, versions included: `SIZE` like 10G, or none")
 	command.Flags().BoolVarP(&dry, "dry-run", "n", false, "only say what would be done")
 	return command
 }
 
 func (p *program) userSet() *cobra.Command {
-	var from passwordSource
+	var from cli.Password
 	var quota string
 	var ask, dry bool
 	command := &cobra.Command{
@@ -93,9 +94,9 @@ func (p *program) userSet() *cobra.Command {
 				}
 				limit = &n
 			}
-			change := ask || from.stdin || from.file != ""
+			change := ask || from.Stdin || from.File != ""
 			if limit == nil && !change {
-				return usageError{"nothing to change: give --quota SIZE, --password, --password-stdin or --password-file"}
+				return cli.Usagef("nothing to change: give --quota SIZE, --password, --password-stdin or --password-file")
 			}
 			if dry {
 				return p.say("would change user %s", visible(args[0]))
@@ -115,7 +116,7 @@ func (p *program) userSet() *cobra.Command {
 			return p.say("changed user %s", visible(args[0]))
 		},
 	}
-	from.add(command.Flags())
+	from.Add(command.Flags())
 	command.Flags().BoolVar(&ask, "password", false, "change the password; it is asked for")
 	command.Flags().StringVar(&quota, "quota", "", "bytes the account may keep, versions included: `SIZE` like 10G, or none")
 	command.Flags().BoolVarP(&dry, "dry-run", "n", false, "only say what would be done")
@@ -203,14 +204,14 @@ func (p *program) userRemove() *cobra.Command {
 			}
 			if !yes {
 				if !p.onTerminal() {
-					return usageError{fmt.Sprintf("removing user %s removes all its files: say --yes", name)}
+					return cli.Usagef("removing user %s removes all its files: say --yes", name)
 				}
 				answer, err := p.ask(fmt.Sprintf("Remove user %s with all files and versions? Type the name to confirm: ", name))
 				if err != nil {
 					return err
 				}
 				if answer != args[0] {
-					return usageError{"not confirmed: nothing was removed"}
+					return cli.Usagef("not confirmed: nothing was removed")
 				}
 			}
 			err = p.withStore(s.data, func(st *store.Store) error { return st.UserRemove(args[0]) })
@@ -244,6 +245,6 @@ func exactly(names ...string) cobra.PositionalArgs {
 		if len(args) == len(names) {
 			return nil
 		}
-		return usageError{fmt.Sprintf("%s wants %d argument (%s), got %d", command.CommandPath(), len(names), names[0], len(args))}
+		return cli.Usagef("%s wants %d argument (%s), got %d", command.CommandPath(), len(names), names[0], len(args))
 	}
 }

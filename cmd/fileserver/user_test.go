@@ -17,7 +17,7 @@ func TestUsers(t *testing.T) {
 	call("correct horse\n", "user", "add", "ann", "--password-stdin", "--quota", "10G", "--data", data).want(t, 0, "10.0 GiB")
 	call("again", "user", "add", "ann", "--password-stdin", "--data", data).want(t, 1, "ann")
 	call("", "user", "add", "bob", "--password-file", secret, "--data", data).want(t, 0, "no quota")
-	call("", "user", "add", "eve", "--password-stdin", "--data", data).want(t, 2, "no password")
+	call("", "user", "add", "eve", "--password-stdin", "--data", data).want(t, 2, "is empty")
 	call("x", "user", "add", "eve", "--password-stdin", "--password-file", secret, "--data", data).want(t, 2, "not both")
 	call(strings.Repeat("x", 2000), "user", "add", "eve", "--password-stdin", "--data", data).want(t, 2, "longer than")
 	call("", "user", "add", "eve", "--password-file", "/nowhere", "--data", data).want(t, 3, "/nowhere")

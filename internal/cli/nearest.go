@@ -1,7 +1,7 @@
-package main
+package cli
 
-// nearest is the name that was probably meant, or "".
-func nearest(name string, names []string) string {
+// Nearest is the name of names that was probably meant; "": none is near.
+func Nearest(name string, names []string) string {
 	best, least := "", len(name)/3+2
 	for _, n := range names {
 		if d := distance(name, n); d < least {
