@@ -19,18 +19,23 @@ func TestKill(t *testing.T) {
 	s.start()
 	f := s.newFleet(8, everyday)
 	random := r.random(1 << 32)
-	kills := r.pick(200, 2000)
+	kills, acks := r.pick(200, 2000), int64(0)
+	if r.long { // where kills come faster than answers, it takes more of them until so much was acknowledged
+		acks = int64(200_000 * r.share)
+	}
 	counts := make(map[string]int)
 	slowest := time.Duration(0)
 	f.begin()
-	for n := 1; n <= kills && f.faults.Load() == 0; n++ {
+	for n := 0; (n < kills || f.acks.Load() < acks) && f.faults.Load() == 0; {
 		time.Sleep(20*time.Millisecond + time.Duration(random.Int64N(int64(r.pick(40, 130))))*time.Millisecond)
 		switch kind := random.IntN(100); {
 		case kind < 92:
-			if pid := s.aWorker(random.IntN); pid != 0 {
-				unix.Kill(pid, unix.SIGKILL)
-				counts["worker"]++
+			pid := s.aWorker(random.IntN)
+			if pid == 0 {
+				continue
 			}
+			unix.Kill(pid, unix.SIGKILL)
+			counts["worker"]++
 		case kind < 96: // its workers must leave by themselves
 			s.killParent()
 			slowest = max(slowest, s.start())
@@ -40,25 +45,22 @@ func TestKill(t *testing.T) {
 			slowest = max(slowest, s.start())
 			counts["all"]++
 		}
-		if n%r.pick(100, 200) == 0 {
+		if n++; n%r.pick(100, 200) == 0 {
 			f.rest()
-			f.verify(n == kills)
+			f.verify(false)
 			s.killAll()
 			s.startUp()
 			c := s.checkAll("after kill " + time.Now().Format(time.TimeOnly))
 			r.Logf("%d kills %v: %v; %v; the slowest start took %v", n, counts, f, c, slowest.Round(time.Millisecond))
 			s.start()
-			if n < kills {
-				f.begin()
-			}
+			f.begin()
 		}
 	}
 	f.rest()
+	f.verify(true)
 	s.stop()
-	s.checkAll("after a drain")
-	if r.long && r.share >= 1 && f.acks.Load() < 200_000 {
-		r.Errorf("%d names were acknowledged, the round wants 200,000", f.acks.Load())
-	}
+	c := s.checkAll("after a drain")
+	r.Logf("kills %v: %v; %v; the slowest start took %v", counts, f, c, slowest.Round(time.Millisecond))
 }
 
 // aWorker draws one of the parent's workers, old or new; 0: there is none at the moment.
