@@ -30,28 +30,26 @@ type Config struct {
 
 // Limits bound what a peer may cost. Zero fields take the defaults.
 type Limits struct {
-	Idle        time.Duration // between two requests of a connection that has logged in
-	IdleBefore  time.Duration // of one that has not
-	Header      time.Duration // from a prelude's first byte to its header's last
-	Linger      time.Duration // reading what comes after our last word
-	RateWindow  time.Duration // over which the least rate is averaged
-	LeastRate   int64         // bytes a second of a body or reply, both ways
-	UserTimeout time.Duration // unacknowledged data: the peer's host is gone
-	Notice      time.Duration // how often the change counter is looked at while something is parked
-	SlowFlush   time.Duration // a flush into a file longer than this moves its body to the jobs
+	Idle       time.Duration // between two requests of a connection that has logged in
+	IdleBefore time.Duration // of one that has not
+	Header     time.Duration // from a prelude's first byte to its header's last
+	Linger     time.Duration // reading what comes after our last word
+	RateWindow time.Duration // over which the least rate is averaged
+	LeastRate  int64         // bytes a second of a body or reply, both ways
+	Notice     time.Duration // how often the change counter is looked at while something is parked
+	SlowFlush  time.Duration // a flush into a file longer than this moves its body to the jobs
 }
 
 // Defaults of Limits, each with its reason.
 const (
-	defaultIdle        = 10 * time.Minute       // clients ping; a NAT forgets within minutes anyway
-	defaultIdleBefore  = time.Minute            // least trust: log-in comes first
-	defaultHeader      = 10 * time.Second       // a header is a few packets, at most 1 MiB
-	defaultLinger      = 2 * time.Second        // some round trips, for the last reply to be read
-	defaultRateWindow  = 30 * time.Second       // survives a lost link for a moment
-	defaultLeastRate   = 1 << 10                // slower than any modem; keepalive cannot see one byte a second
-	defaultUserTimeout = 60 * time.Second       // what TCP would try for 15 minutes
-	defaultNotice      = 200 * time.Millisecond // a page read in memory, five times a second
-	defaultSlowFlush   = 5 * time.Millisecond   // longer than 1 MiB into the page cache by an order of magnitude
+	defaultIdle       = 10 * time.Minute       // clients ping; a NAT forgets within minutes anyway
+	defaultIdleBefore = time.Minute            // least trust: log-in comes first
+	defaultHeader     = 10 * time.Second       // a header is a few packets, at most 1 MiB
+	defaultLinger     = 2 * time.Second        // some round trips, for the last reply to be read
+	defaultRateWindow = 30 * time.Second       // survives a lost link for a moment
+	defaultLeastRate  = 1 << 10                // slower than any modem; keepalive cannot see one byte a second
+	defaultNotice     = 200 * time.Millisecond // a page read in memory, five times a second
+	defaultSlowFlush  = 5 * time.Millisecond   // longer than 1 MiB into the page cache by an order of magnitude
 )
 
 const (
@@ -86,8 +84,7 @@ func (l Limits) withDefaults() Limits {
 		value time.Duration
 	}{
 		{&l.Idle, defaultIdle}, {&l.IdleBefore, defaultIdleBefore}, {&l.Header, defaultHeader}, {&l.Linger, defaultLinger},
-		{&l.RateWindow, defaultRateWindow}, {&l.UserTimeout, defaultUserTimeout}, {&l.Notice, defaultNotice},
-		{&l.SlowFlush, defaultSlowFlush},
+		{&l.RateWindow, defaultRateWindow}, {&l.Notice, defaultNotice}, {&l.SlowFlush, defaultSlowFlush},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value

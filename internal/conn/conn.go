@@ -36,7 +36,9 @@ type Conn struct {
 	late   []byte   // replies of behind requests that are not sent yet
 }
 
-// Take takes ownership of fd, a non-blocking stream socket, and serves it. id is the parent's number for it.
+// Take takes ownership of fd, a non-blocking stream socket, and serves it. id is the parent's number for it. What makes
+// it answer at once and notice a host that is gone (no delay, keepalive, the limit for unacknowledged data) was set on its
+// listener, and is inherited.
 func (s *Set) Take(fd int, id uint64, address string) {
 	c := &Conn{set: s, fd: fd, id: id, peer: handler.NewPeer(address), began: s.loop.Now()}
 	token, err := s.loop.Add(fd, poll.Read, c.ready)
@@ -46,7 +48,6 @@ func (s *Set) Take(fd int, id uint64, address string) {
 		s.cfg.Gone(id)
 		return
 	}
-	setOptions(fd, s.limits)
 	c.token = token
 	c.timer = s.loop.Timer(c.due)
 	s.conns[c] = struct{}{}

@@ -1,9 +1,7 @@
 package conn
 
 import (
-	"fmt"
 	"io"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,19 +49,13 @@ func (c *Conn) send(b []byte, flags int) (int, error) {
 	return sent, nil
 }
 
-func socketError(doing string, err error) error { return fmt.Errorf("%s: %w", doing, err) }
-
-// setOptions makes a socket answer at once and notice a peer that is gone. One that is no TCP socket (a test's, or one
-// end of a bridge) has no such options.
-func setOptions(fd int, l Limits) {
-	for _, o := range [...]struct{ level, name, value int }{
-		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-		{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(l.UserTimeout / time.Millisecond)},
-		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 60},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4},
-	} {
-		_ = unix.SetsockoptInt(fd, o.level, o.name, o.value)
-	}
+// lost is an error of the socket. It is a type of its own because most connections end with one, and nobody formats it.
+type lost struct {
+	doing string
+	errno error
 }
+
+func (l *lost) Error() string { return l.doing + ": " + l.errno.Error() }
+func (l *lost) Unwrap() error { return l.errno }
+
+func socketError(doing string, err error) error { return &lost{doing, err} }

@@ -3,7 +3,6 @@ package handoff
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,7 +18,11 @@ var (
 )
 
 // Channel is one end. One goroutine at a time sends, one receives.
-type Channel struct{ fd int }
+type Channel struct {
+	fd  int
+	in  inbox
+	out outbox
+}
 
 // Pair makes the two ends. Both are closed on exec: the child's is passed on by name when the worker is started. The
 // caller owns both.
@@ -34,14 +37,16 @@ func Pair() (parent, child int, err error) {
 // New takes ownership of fd, one end of a Pair.
 func New(fd int) *Channel { return &Channel{fd: fd} }
 
-// FD is the descriptor to wait for. It stays the channel's.
+// FD is the descriptor to wait for. It stays the channel's. It tells nothing of messages that were fetched already.
 func (c *Channel) FD() int { return c.fd }
 
-// Close closes this end; the other reads what was sent, then the end of file.
+// Close closes this end, and the descriptors of messages that were fetched and not received; the other end reads what was
+// sent, then the end of file.
 func (c *Channel) Close() error {
 	if c.fd < 0 {
 		return nil
 	}
+	c.in.drop()
 	fd := c.fd
 	c.fd = -1
 	return unix.Close(fd)
@@ -53,16 +58,34 @@ func (c *Channel) Send(m Message, fd int) error {
 	if carries, known := m.Kind.carries(); !known || carries != (fd >= 0) {
 		return fmt.Errorf("BUG: message of kind %d sent with descriptor %d", m.Kind, fd)
 	}
-	var b [Length]byte
-	m.put(&b)
-	var rights []byte
-	if fd >= 0 {
-		rights = unix.UnixRights(fd)
+	m.put(c.out.bytes[:Length])
+	return c.flush(Length, fd)
+}
+
+// SendAll sends messages that carry no descriptors, as many in a packet as it may hold: the other end is woken once, and
+// the kernel keeps one buffer. It returns how many were sent; fewer than all only with an error, as of Send.
+func (c *Channel) SendAll(all []Message) (sent int, err error) {
+	for sent < len(all) {
+		some := all[sent:min(len(all), sent+packetMost)]
+		for i, m := range some {
+			if carries, known := m.Kind.carries(); !known || carries {
+				return sent, fmt.Errorf("BUG: message of kind %d sent among others", m.Kind)
+			}
+			m.put(c.out.bytes[i*Length:][:Length])
+		}
+		if err := c.flush(len(some)*Length, -1); err != nil {
+			return sent, err
+		}
+		sent += len(some)
 	}
+	return sent, nil
+}
+
+// flush sends the first bytes of the outbox as a packet.
+func (c *Channel) flush(length, fd int) error {
 	for {
-		_, err := unix.SendmsgN(c.fd, b[:], rights, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
-		switch err {
-		case nil:
+		switch err := c.out.send(c.fd, length, fd); err {
+		case 0:
 			return nil
 		case unix.EINTR:
 		case unix.EAGAIN, unix.ENOBUFS, unix.ETOOMANYREFS:
@@ -74,83 +97,30 @@ func (c *Channel) Send(m Message, fd int) error {
 	}
 }
 
+// Fetched tells whether the next Recv has a message without asking the kernel, who does not tell of it any more: who stops
+// receiving before ErrAgain stops where this is false.
+func (c *Channel) Fetched() bool { return c.in.next < c.in.have }
+
+// More tells, after a Recv, whether another would bring something as far as is known: it saves the call that is answered by
+// ErrAgain.
+func (c *Channel) More() bool { return c.Fetched() || c.in.more }
+
 // Recv receives a message and its descriptor, which is the caller's, closed on exec; -1 where the kind has none. Its
 // errors are ErrAgain, io.EOF, ErrLost (the message counts), ErrMalformed, or the system's. An empty packet cannot be
 // told from the end: who sends one is given up.
 func (c *Channel) Recv() (Message, int, error) {
-	var b [Length + 1]byte // one more, to notice a message that is too long
-	// Room for exactly one descriptor: CmsgSpace would round it up to two.
-	oob := make([]byte, unix.CmsgLen(4))
-	n, oobn, flags, err := 0, 0, 0, unix.EINTR
-	// ECONNRESET, told once, says that the other end is gone with messages unread. What it sent before is still to come.
-	for err == unix.EINTR || err == unix.ECONNRESET {
-		n, oobn, flags, err = recvmsg(c.fd, b[:], oob)
-	}
-	if err == unix.EAGAIN {
-		return Message{}, -1, ErrAgain
-	}
-	if err != 0 {
-		return Message{}, -1, fmt.Errorf("receive on the hand-off: %w", err)
-	}
-	fd, err2 := received(oob[:oobn])
-	if err2 != nil {
-		return Message{}, -1, err2
-	}
-	if n == 0 && fd < 0 {
-		return Message{}, -1, io.EOF
-	}
-	m, err2 := parse(b[:n])
-	carries, _ := m.Kind.carries()
-	switch {
-	case err2 != nil:
-	case carries && fd < 0 && flags&unix.MSG_CTRUNC != 0:
-		return m, -1, ErrLost
-	case flags&(unix.MSG_CTRUNC|unix.MSG_TRUNC) != 0:
-		err2 = fmt.Errorf("%w: more than was expected", ErrMalformed)
-	case carries != (fd >= 0):
-		err2 = fmt.Errorf("%w: kind %d, descriptor %t", ErrMalformed, m.Kind, fd >= 0)
-	default:
-		return m, fd, nil
-	}
-	if fd >= 0 {
-		unix.Close(fd)
-	}
-	return Message{}, -1, err2
-}
-
-// recvmsg is unix.Recvmsg without the sender's address, which costs an allocation.
-func recvmsg(fd int, p, oob []byte) (n, oobn, flags int, err unix.Errno) {
-	n, oobn, flags, _, e := unix.Recvmsg(fd, p, oob, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
-	if e != nil {
-		errno, _ := e.(unix.Errno)
-		return 0, 0, 0, errno
-	}
-	return n, oobn, flags, 0
-}
-
-// received picks the one descriptor out of the control bytes, or -1. Whatever else they hold is closed and an error.
-func received(oob []byte) (int, error) {
-	if len(oob) == 0 {
-		return -1, nil
-	}
-	parts, err := unix.ParseSocketControlMessage(oob)
-	if err != nil {
-		return -1, fmt.Errorf("%w: control bytes: %w", ErrMalformed, err)
-	}
-	var fds []int
-	for i := range parts {
-		if got, err := unix.ParseUnixRights(&parts[i]); err == nil {
-			fds = append(fds, got...)
+	if !c.Fetched() {
+		err := unix.EINTR
+		// ECONNRESET, told once, says that the other end is gone with messages unread. What it sent before is still to come.
+		for err == unix.EINTR || err == unix.ECONNRESET {
+			err = c.in.fetch(c.fd)
+		}
+		if err == unix.EAGAIN {
+			return Message{}, -1, ErrAgain
+		}
+		if err != 0 {
+			return Message{}, -1, fmt.Errorf("receive on the hand-off: %w", err)
 		}
 	}
-	if len(fds) == 1 && len(parts) == 1 {
-		return fds[0], nil
-	}
-	for _, fd := range fds {
-		unix.Close(fd)
-	}
-	if len(fds) == 0 && len(parts) == 0 {
-		return -1, nil
-	}
-	return -1, fmt.Errorf("%w: %d descriptors", ErrMalformed, len(fds))
+	return c.in.take()
 }

@@ -1,8 +1,10 @@
 package handoff
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -49,8 +51,10 @@ func TestRoundTrip(t *testing.T) {
 	fd := null(t)
 	before := open(t)
 	for _, m := range []Message{
-		{Kind: Socket, Tag: 7, Connection: 1<<64 - 1, Value: 1<<64 - 2},
-		{Kind: Moved, Connection: 5}, {Kind: Drain}, {Kind: Ready}, {Kind: Beat, Value: 9},
+		{Kind: Socket, Tag: 7, Connection: 1<<64 - 1},
+		{Kind: Socket, From: netip.MustParseAddrPort("127.0.0.1:65535"), Connection: 1},
+		{Kind: Socket, From: netip.MustParseAddrPort("[2001:db8::ff]:1"), Connection: 2},
+		{Kind: Moved, Connection: 5}, {Kind: Drain}, {Kind: Ready}, {Kind: Beat, Value: 1<<64 - 2},
 		{Kind: Known, Connection: 3}, {Kind: Gone, Connection: 4}, {Kind: Move, Connection: 6, Value: 1},
 	} {
 		send := -1
@@ -84,7 +88,7 @@ func TestRoundTrip(t *testing.T) {
 func TestHostile(t *testing.T) {
 	good := func(k Kind) []byte {
 		var b [Length]byte
-		Message{Kind: k}.put(&b)
+		Message{Kind: k}.put(b[:])
 		return b[:]
 	}
 	with := func(b []byte, at int, v byte) []byte { b[at] = v; return b }
@@ -99,6 +103,11 @@ func TestHostile(t *testing.T) {
 		{"a byte long", append(good(Beat), 0), 0},
 		{"very long", make([]byte, 60_000), 0},
 		{"very long with a descriptor", make([]byte, 60_000), 1},
+		{"17 messages", bytes.Repeat(good(Beat), packetMost+1), 0},
+		{"two messages, a byte short", bytes.Repeat(good(Beat), 2)[:2*Length-1], 0},
+		{"two messages with a descriptor", bytes.Repeat(good(Beat), 2), 1},
+		{"two messages with 200", bytes.Repeat(good(Beat), 2), 200},
+		{"a socket with reserved bytes", with(good(Socket), 4, 1), 1},
 		{"kind 0", good(0), 0},
 		{"kind 0 with a descriptor", good(0), 1},
 		{"kind 255", good(255), 0},
@@ -282,4 +291,77 @@ func TestOutOfDescriptors(t *testing.T) {
 		t.Errorf("then: %+v, %d, %v", m, fd, err)
 	}
 	unix.Close(fd)
+}
+
+// Messages that travel together arrive one by one, in order. One among them that is none, or should have a descriptor,
+// is refused alone.
+func TestTogether(t *testing.T) {
+	c, other := ends(t)
+	d := New(other)
+	var all []Message
+	for i := range 3*packetMost + 1 {
+		all = append(all, Message{Kind: Gone, Connection: uint64(i)})
+	}
+	if n, err := c.SendAll(all); n != len(all) || err != nil {
+		t.Fatalf("%d sent, %v", n, err)
+	}
+	if err := c.Send(Message{Kind: Socket, Connection: 99}, null(t)); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range append(all, Message{Kind: Socket, Connection: 99}) {
+		m, fd, err := d.Recv()
+		if m != want || err != nil || (fd >= 0) != (want.Kind == Socket) {
+			t.Fatalf("message %d: %+v, descriptor %d, %v", i, m, fd, err)
+		}
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+	if _, _, err := d.Recv(); err != ErrAgain || d.Fetched() {
+		t.Errorf("then: %v", err)
+	}
+	raw := make([]byte, 4*Length)
+	for i, m := range []Message{{Kind: Gone, Connection: 1}, {Kind: 99}, {Kind: Move}, {Kind: Known, Connection: 2}} {
+		m.put(raw[i*Length:][:Length])
+	}
+	if err := unix.Sendto(c.FD(), raw, 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	for i, good := range []bool{true, false, false, true} {
+		if _, fd, err := d.Recv(); fd >= 0 || (err == nil) != good || !good && !errors.Is(err, ErrMalformed) {
+			t.Errorf("message %d: descriptor %d, %v", i, fd, err)
+		}
+	}
+	if n, err := c.SendAll([]Message{{Kind: Gone}, {Kind: Move}}); n != 0 || err == nil || !strings.HasPrefix(err.Error(), "BUG:") {
+		t.Errorf("a move among others: %d, %v", n, err)
+	}
+}
+
+// What was fetched and not received is closed with the channel; the end after it is heard where it was not.
+func TestCloseWithMessagesFetched(t *testing.T) {
+	for _, closed := range []bool{false, true} {
+		c, other := ends(t)
+		fd := null(t)
+		before := open(t)
+		for range 3 {
+			if err := c.Send(Message{Kind: Socket}, fd); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if closed {
+			c.Close()
+			before--
+		}
+		d := New(other)
+		if _, got, err := d.Recv(); err != nil || unix.Close(got) != nil || !d.Fetched() {
+			t.Fatalf("received %d, %v", got, err)
+		}
+		d.in.drop()
+		if after := open(t); after != before {
+			t.Errorf("%d descriptors before, %d after", before, after)
+		}
+		if _, _, err := d.Recv(); (err == io.EOF) != closed || !closed && err != ErrAgain {
+			t.Errorf("then: %v", err)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
 )
 
 // Kind says what a message is about.
@@ -37,9 +38,10 @@ var ErrMalformed = errors.New("malformed message")
 // Message is what the channel carries beside a descriptor.
 type Message struct {
 	Kind       Kind
-	Tag        uint8  // Socket: which kind of listener accepted it
-	Connection uint64 // the parent's number for the connection
-	Value      uint64
+	Tag        uint8          // Socket: which kind of listener accepted it
+	From       netip.AddrPort // Socket: the peer; an IPv4 address is never mapped, and there is no zone
+	Connection uint64         // the parent's number for the connection
+	Value      uint64         // others than Socket
 }
 
 // carries tells whether a message of this kind has a descriptor with it, and whether the kind is known.
@@ -53,30 +55,43 @@ func (k Kind) carries() (fd, known bool) {
 	return false, false
 }
 
-// put writes m as 32 bytes: kind, tag, 6 reserved, connection, value, 8 reserved.
-func (m Message) put(b *[Length]byte) {
+// put writes m as 32 bytes: kind, tag, 2 port, 4 reserved, 8 connection, and 16 address, or 8 value and 8 reserved.
+func (m Message) put(b []byte) {
+	clear(b)
 	b[0], b[1] = byte(m.Kind), m.Tag
 	binary.LittleEndian.PutUint64(b[8:], m.Connection)
-	binary.LittleEndian.PutUint64(b[16:], m.Value)
+	if m.Kind != Socket {
+		binary.LittleEndian.PutUint64(b[16:], m.Value)
+	} else if m.From.IsValid() {
+		binary.LittleEndian.PutUint16(b[2:], m.From.Port())
+		address := m.From.Addr().As16()
+		copy(b[16:], address[:])
+	}
 }
 
 func parse(b []byte) (Message, error) {
 	if len(b) != Length {
 		return Message{}, fmt.Errorf("%w: %d bytes", ErrMalformed, len(b))
 	}
-	m := Message{
-		Kind: Kind(b[0]), Tag: b[1],
-		Connection: binary.LittleEndian.Uint64(b[8:]),
-		Value:      binary.LittleEndian.Uint64(b[16:]),
-	}
+	m := Message{Kind: Kind(b[0]), Tag: b[1], Connection: binary.LittleEndian.Uint64(b[8:])}
 	if _, known := m.Kind.carries(); !known {
 		return Message{}, fmt.Errorf("%w: kind %d", ErrMalformed, m.Kind)
 	}
-	for _, reserved := range [][]byte{b[2:8], b[24:]} {
-		for _, c := range reserved {
-			if c != 0 {
-				return Message{}, fmt.Errorf("%w: reserved bytes", ErrMalformed)
-			}
+	reserved := b[2:8]
+	if m.Kind == Socket {
+		reserved = b[4:8]
+		if address := netip.AddrFrom16([16]byte(b[16:])); !address.IsUnspecified() {
+			m.From = netip.AddrPortFrom(address.Unmap(), binary.LittleEndian.Uint16(b[2:]))
+		}
+	} else {
+		m.Value = binary.LittleEndian.Uint64(b[16:])
+		if binary.LittleEndian.Uint64(b[24:]) != 0 {
+			return Message{}, fmt.Errorf("%w: reserved bytes", ErrMalformed)
+		}
+	}
+	for _, c := range reserved {
+		if c != 0 {
+			return Message{}, fmt.Errorf("%w: reserved bytes", ErrMalformed)
 		}
 	}
 	return m, nil

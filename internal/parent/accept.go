@@ -13,7 +13,7 @@ import (
 
 // accepting tells whether a new connection would find a worker.
 func (s *server) accepting() bool {
-	return s.heir == nil && s.waiting < 0 && s.freest() != nil
+	return s.heir == nil && s.waiting == nil && s.freest() != nil
 }
 
 // acceptFrom takes what has arrived at l, as far as there is room for it.
@@ -22,10 +22,10 @@ func (s *server) acceptFrom(l *listener) {
 		if !s.accepting() {
 			return
 		}
-		fd, from, err := unix.Accept4(l.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		fd, from, err := s.accept(l.fd)
 		switch err {
 		case nil:
-			s.take(fd, addrPort(from).Addr(), l.tag)
+			s.take(arrival{fd: fd, from: from, tag: l.tag})
 		case unix.EAGAIN:
 			return
 		case unix.EINTR, unix.ECONNABORTED, unix.EPROTO:
@@ -49,53 +49,62 @@ func (s *server) warnAccept(l *listener, err error) {
 	s.log.WithError(err).WithField("listener", l.String()).Warn("cannot accept connections now; raise the limit of open files (LimitNOFILE, ulimit -n) if this comes again")
 }
 
-// take owns fd, a connection that has just come: refuses it or finds it a worker.
-func (s *server) take(fd int, from netip.Addr, tag uint8) {
+// arrival is a connection on its way to a worker. Who has it owns fd.
+type arrival struct {
+	fd     int
+	from   netip.AddrPort
+	source netip.Addr // what it counts against
+	tag    uint8
+}
+
+// take owns a connection that has just come: refuses it or finds it a worker.
+func (s *server) take(a arrival) {
 	p := s.page.Parent()
 	p.Accepted.Add(1)
-	key := source(from)
+	a.source = source(a.from.Addr())
 	reason := ""
 	switch {
-	case tag == tagMetrics:
+	case a.tag == tagMetrics:
 		// A full server is when its numbers are wanted; the worker bounds how many there are, and nobody logs in there.
-		key = netip.Addr{}
+		a.source = netip.Addr{}
 	case len(s.table.all) >= s.config.MaxConnections:
 		reason = "too many connections"
-	case s.table.unknown[key] >= s.config.MaxUnknownPerAddress:
+	case s.table.unknown[a.source] >= s.config.MaxUnknownPerAddress:
 		reason = "too many connections from this address before log-in"
 	}
 	if reason != "" {
 		p.Refused.Add(1)
-		unix.Close(fd)
-		s.log.WithField("peer", from.String()).Debug("refused: " + reason)
+		unix.Close(a.fd)
+		s.log.WithField("peer", a.from.Addr().String()).Debug("refused: " + reason)
 		return
 	}
-	if !s.offer(fd, key, tag) {
-		s.waiting, s.waitingFrom, s.waitingTag = fd, key, tag
+	if !s.offer(a) {
+		waiting := a // a copy, so that the others need no memory of their own
+		s.waiting = &waiting
 	}
 }
 
 // offerWaiting tries again with the connection nobody had room for.
 func (s *server) offerWaiting() {
-	if s.offer(s.waiting, s.waitingFrom, s.waitingTag) {
-		s.waiting = -1
+	if s.offer(*s.waiting) {
+		s.waiting = nil
 	}
 }
 
-// offer hands fd to the worker with the fewest connections that takes it, and closes
-// this copy; false: none has room, and fd is still the caller's.
-func (s *server) offer(fd int, from netip.Addr, tag uint8) bool {
+// offer hands a connection to the worker with the fewest that takes it, and closes this
+// copy; false: none has room, and it is still the caller's.
+func (s *server) offer(a arrival) bool {
 	for {
 		w := s.freest()
 		if w == nil {
 			return false
 		}
-		number := s.table.add(w.slot, from)
-		err := w.channel.Send(handoff.Message{Kind: handoff.Socket, Tag: tag, Connection: number}, fd)
+		number := s.table.add(w.slot, a.source)
+		err := w.channel.Send(handoff.Message{Kind: handoff.Socket, Tag: a.tag, From: a.from, Connection: number}, a.fd)
 		if err == nil {
 			w.connections++
 			s.lastGiven = slices.Index(s.workers, w)
-			unix.Close(fd)
+			unix.Close(a.fd)
 			return true
 		}
 		s.table.remove(w.slot, number)

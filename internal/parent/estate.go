@@ -117,6 +117,9 @@ func inherit(config *Config) (*estate, error) {
 		if err := unix.SetNonblock(l.FD, true); err != nil {
 			return nil, fmt.Errorf("take over the listener %s: %w", l.Addr, err)
 		}
+		if err := setInherited(l.FD); err != nil { // a server of another build may have set less
+			return nil, fmt.Errorf("take over the listener %s: %w", l.Addr, err)
+		}
 		wanted := address{addr: l.Wanted, fromName: l.FromName, dual: l.Dual, setting: l.Setting}
 		e.have = append(e.have, &listener{fd: l.FD, addr: l.Addr, wanted: wanted, passed: l.Passed, tag: l.Tag})
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -64,7 +65,7 @@ func fakeWorker(role string) int {
 		case message.Kind == handoff.Drain && !f.is("stubborn"):
 			return 0
 		case message.Kind == handoff.Socket:
-			go f.serve(fd, message.Connection)
+			go f.serve(fd, message.Connection, message.From)
 		}
 	}
 }
@@ -94,15 +95,22 @@ func (f *fake) beat() {
 }
 
 // serve owns fd.
-func (f *fake) serve(fd int, number uint64) {
+func (f *fake) serve(fd int, number uint64, from netip.AddrPort) {
 	defer f.send(handoff.Message{Kind: handoff.Gone, Connection: number}, -1)
 	defer unix.Close(fd)
 	nonblocking, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
-	noDelay, _ := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY)
+	var options []int // what is set on the listener and comes with every connection
+	for _, o := range [][2]int{
+		{unix.IPPROTO_TCP, unix.TCP_NODELAY}, {unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT}, {unix.SOL_SOCKET, unix.SO_KEEPALIVE},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE}, {unix.IPPROTO_TCP, unix.TCP_KEEPINTVL}, {unix.IPPROTO_TCP, unix.TCP_KEEPCNT},
+	} {
+		value, _ := unix.GetsockoptInt(fd, o[0], o[1])
+		options = append(options, value)
+	}
 	var limit unix.Rlimit
 	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
-	greeting := fmt.Sprintf("%s %d %d nonblock=%t nodelay=%t nofile=%t\n", f.slot, os.Getpid(), number,
-		nonblocking&unix.O_NONBLOCK != 0, noDelay != 0, limit.Cur == limit.Max)
+	greeting := fmt.Sprintf("%s %d %d from=%v nonblock=%t options=%v nofile=%t\n", f.slot, os.Getpid(), number, from,
+		nonblocking&unix.O_NONBLOCK != 0, options, limit.Cur == limit.Max)
 	if _, err := unix.Write(fd, []byte(greeting)); err != nil {
 		return
 	}

@@ -171,9 +171,8 @@ func listenerOptions(fd int, a address, congestion string) error {
 	if err := set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 		return err
 	}
-	// Header and body leave together by MSG_MORE; nothing is ever to be held back.
-	if err := set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
-		return err
+	if err := setInherited(fd); err != nil {
+		return fmt.Errorf("prepare the socket for %s: %w", a.addr, err)
 	}
 	if a.addr.Addr().Is6() {
 		only := 1

@@ -27,7 +27,7 @@ func (s *server) listenTo(w *worker, revents int16) {
 	if revents&^unix.POLLOUT == 0 {
 		return
 	}
-	for range messagesATurn {
+	for n := 0; n < messagesATurn || w.channel.Fetched(); n++ {
 		message, fd, err := w.channel.Recv()
 		switch {
 		case err == nil:
@@ -38,6 +38,9 @@ func (s *server) listenTo(w *worker, revents int16) {
 			w.stats.Junk.Add(1)
 		default:
 			s.giveUp(w, err)
+			return
+		}
+		if !w.channel.More() {
 			return
 		}
 	}

@@ -2,6 +2,7 @@ package parent
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -75,8 +76,10 @@ func TestShortConnectionsReachAll(t *testing.T) {
 
 func TestConnectionsComeNonBlocking(t *testing.T) {
 	h := start(t, 1, always("good"), true)
-	if c := h.dial(); !strings.HasSuffix(c.rest, "nonblock=true nodelay=true nofile=true\n") {
-		t.Errorf("a worker sees: %s", c.rest)
+	c := h.dial()
+	want := fmt.Sprintf("from=%s nonblock=true options=[1 60000 1 60 15 4] nofile=true\n", c.conn.LocalAddr())
+	if !strings.HasSuffix(c.rest, want) {
+		t.Errorf("a worker sees: %s, want: %s", c.rest, want)
 	}
 }
 

@@ -37,7 +37,7 @@ func (l *listener) takeOver(congestion string) error {
 	if err := unix.SetNonblock(l.fd, true); err != nil {
 		return err
 	}
-	if err := unix.SetsockoptInt(l.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+	if err := setInherited(l.fd); err != nil {
 		return err
 	}
 	if congestion == "" {

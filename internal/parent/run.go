@@ -62,7 +62,7 @@ func Run(ctx context.Context, config Config) (err error) {
 	s = &server{
 		config: config, log: config.Log, lock: e.lock, page: e.page, listeners: l.all,
 		// Half of a worker's descriptors: the rest is for pipes, files and the database.
-		room: int(min(descriptors/2, 1<<30)), table: newTable(), waiting: -1, started: time.Now(),
+		room: int(min(descriptors/2, 1<<30)), table: newTable(), started: time.Now(),
 		over: make(chan struct{}), code: config.Code, heir: e.heir, before: e.before, control: e.control,
 	}
 	defer s.release()

@@ -2,7 +2,6 @@ package parent
 
 import (
 	"fmt"
-	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -46,13 +45,12 @@ type server struct {
 	heir    *heir         // this server's own taking over, until it is done
 	before  []*before     // servers that were replaced, or are to be, and still live
 
-	// One accepted connection no worker had room for; -1: none. Owned. Nothing is
-	// accepted meanwhile: the kernel's backlog is the queue.
-	waiting     int
-	waitingFrom netip.Addr
-	waitingTag  uint8
+	// One accepted connection no worker had room for; nil: none. Nothing is accepted
+	// meanwhile: the kernel's backlog is the queue.
+	waiting *arrival
 
-	set        []unix.PollFd // reused by wait
+	set        []unix.PollFd       // reused by wait
+	peer       unix.RawSockaddrAny // reused by accept
 	lastTurn   time.Time
 	warnedAt   time.Time // the last complaint about accept
 	stopBy     time.Time // end of the drain; zero: none runs
@@ -131,7 +129,7 @@ func (s *server) turn() {
 		s.listenTo(w, set[i].Revents)
 	}
 	set = set[len(s.workers):]
-	if s.waiting >= 0 {
+	if s.waiting != nil {
 		s.offerWaiting()
 	}
 	for i, l := range s.listeners {

@@ -120,8 +120,8 @@ func (s *server) kill() {
 func (s *server) release() {
 	closeAll(s.listeners)
 	s.listeners = nil
-	if s.waiting >= 0 {
-		unix.Close(s.waiting)
-		s.waiting = -1
+	if s.waiting != nil {
+		unix.Close(s.waiting.fd)
+		s.waiting = nil
 	}
 }

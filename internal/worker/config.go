@@ -43,6 +43,8 @@ const (
 	// messagesATurn bounds what is taken from the hand-off in one turn, so that a storm of connections does not hold up
 	// the requests of others.
 	messagesATurn = 32
+	// outboxKept bounds the memory for messages to the parent that is kept between turns.
+	outboxKept = 256
 	// maxJobs bounds the goroutines of the job pool, each a thread while it waits for the disk. Many small commits wait
 	// for one sync together, so there are more of them than cores; log-ins and hashing have caps of their own below it.
 	maxJobs = 64

@@ -3,8 +3,8 @@ package worker
 import (
 	"errors"
 	"io"
-	"net/netip"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -31,7 +31,8 @@ type worker struct {
 	set     *conn.Set
 	web     *web.Server
 
-	outbox   []handoff.Message // what the full channel did not take
+	outbox   []handoff.Message // for the parent, until the turn ends or the channel takes it
+	blocked  bool              // the channel is full
 	beating  *poll.Timer
 	killing  *poll.Timer
 	killAt   time.Time
@@ -64,11 +65,10 @@ func (w *worker) entry() *logrus.Entry { return w.log.WithField("worker", w.cfg.
 
 // hear takes what the parent has sent.
 func (w *worker) hear(poll.Ready) {
-	w.sendOutbox()
-	for range messagesATurn {
-		if w.orphan {
-			return
-		}
+	if w.blocked {
+		w.sendOutbox()
+	}
+	for n := 0; n < messagesATurn || w.channel.Fetched(); n++ {
 		m, fd, err := w.channel.Recv()
 		switch {
 		case err == nil:
@@ -80,9 +80,14 @@ func (w *worker) hear(poll.Ready) {
 			w.gone(m.Connection)
 		case errors.Is(err, io.EOF):
 			w.orphaned()
+			return
 		default:
 			w.entry().WithError(err).Error("the hand-off is broken")
 			w.orphaned()
+			return
+		}
+		if !w.channel.More() {
+			return
 		}
 	}
 }
@@ -93,7 +98,11 @@ func (w *worker) obey(m handoff.Message, fd int) {
 	case handoff.Socket:
 		switch m.Tag {
 		case handoff.Native:
-			w.set.Take(fd, m.Connection, peerOf(fd))
+			peer := ""
+			if m.From.IsValid() {
+				peer = m.From.String()
+			}
+			w.set.Take(fd, m.Connection, peer)
 		case handoff.Metrics:
 			w.web.Take(fd, m.Connection)
 		default:
@@ -174,44 +183,50 @@ func (w *worker) gone(connection uint64) {
 	w.leaveIfDone()
 }
 
-// tell sends a message up, or keeps it until the channel takes it: the parent counts on every Known and Gone.
+// tell notes a message for the parent, which counts on every Known and Gone. What one turn of the loop has to say goes
+// together when it ends: the parent is woken once.
 func (w *worker) tell(m handoff.Message) {
 	if w.orphan {
 		return
 	}
-	if len(w.outbox) > 0 {
-		if m.Kind != handoff.Beat { // another will come
-			w.outbox = append(w.outbox, m)
-		}
-		return
+	if len(w.outbox) == 0 {
+		w.loop.Soon(w.sendOutbox)
+	} else if w.blocked && m.Kind == handoff.Beat {
+		return // another will come
 	}
-	switch err := w.channel.Send(m, -1); {
+	w.outbox = append(w.outbox, m)
+}
+
+// sendOutbox sends what there is to say, or as much as the channel takes; the rest goes when it takes more.
+func (w *worker) sendOutbox() {
+	sent, err := w.channel.SendAll(w.outbox)
+	switch {
 	case err == nil:
 	case errors.Is(err, handoff.ErrFull):
-		w.outbox = append(w.outbox, m)
-		w.want(poll.Read | poll.Write)
+		w.outbox = slices.Delete(w.outbox, 0, sent)
+		w.block(true)
+		return
 	default:
 		// The end of the channel is heard by who reads it.
 		w.entry().WithError(err).Debug("tell the parent")
 	}
-}
-
-func (w *worker) sendOutbox() {
-	for len(w.outbox) > 0 {
-		err := w.channel.Send(w.outbox[0], -1)
-		if errors.Is(err, handoff.ErrFull) {
-			return
-		}
-		w.outbox = w.outbox[1:]
-		if len(w.outbox) == 0 {
-			w.outbox = nil
-			w.want(poll.Read)
-		}
+	if w.outbox = w.outbox[:0]; cap(w.outbox) > outboxKept {
+		w.outbox = nil
 	}
+	w.block(false)
 }
 
-func (w *worker) want(i poll.Interest) {
-	if err := w.loop.Want(w.token, i); err != nil {
+// block notes whether the channel is full, and is to tell when it is not.
+func (w *worker) block(full bool) {
+	if full == w.blocked || w.orphan {
+		return
+	}
+	w.blocked = full
+	want := poll.Read
+	if full {
+		want |= poll.Write
+	}
+	if err := w.loop.Want(w.token, want); err != nil {
 		w.entry().WithError(err).Error("wait for the hand-off")
 	}
 }
@@ -250,19 +265,4 @@ func (w *worker) end(kept, watched <-chan struct{}, closeAll func()) {
 		}
 	}
 	closeAll()
-}
-
-// peerOf is a socket's peer as the log shows it; empty: it is gone already.
-func peerOf(fd int) string {
-	address, err := unix.Getpeername(fd)
-	if err != nil {
-		return ""
-	}
-	switch a := address.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port)).String()
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port)).String()
-	}
-	return ""
 }
