@@ -34,3 +34,11 @@ func (tx *Tx) Chunks(content int64) ([]Chunk, error) {
 	})
 	return all, err
 }
+
+// DeleteChunks removes the first chunks of an incomplete content that nothing refers to, span of them at most, and tells how many.
+func (tx *Tx) DeleteChunks(content int64, span int) (int64, error) {
+	n, _, err := tx.exec(`DELETE FROM chunk WHERE content = ?1
+		AND idx < (SELECT min(idx) FROM chunk WHERE content = ?1) + CAST(?2 AS INTEGER)
+		AND EXISTS (SELECT 1 FROM content WHERE id = ?1 AND complete = 0 AND refs = 0)`, content, span)
+	return n, err
+}

@@ -110,14 +110,14 @@ func (tx *Tx) HeldContent(account int64, hash []byte) (c Content, found bool, er
 	return c, found, err
 }
 
-// DeleteUnfinished removes an incomplete content that nothing refers to, with its chunks. Its file must be gone before.
+// DeleteUnfinished removes an incomplete content that nothing refers to, with its probe. Its file must be gone before, and
+// its chunks.
 func (tx *Tx) DeleteUnfinished(id int64) error {
 	n, _, err := tx.exec(`DELETE FROM content WHERE id = ? AND complete = 0 AND refs = 0`, id)
 	if err != nil || n == 0 {
 		return err
 	}
-	_, _, err = tx.exec(`DELETE FROM chunk WHERE content = ?`, id)
-	return err
+	return tx.run(`DELETE FROM probe WHERE content = ?`, id)
 }
 
 // Unfinished lists incomplete contents that nothing refers to: what ended uploads leave until their files are removed.

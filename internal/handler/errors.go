@@ -22,6 +22,7 @@ var codes = []struct {
 	{store.ErrNotEmpty, proto.NotEmpty, "the folder is not empty"},
 	{store.ErrHash, proto.HashMismatch, "the bytes do not match the hash"},
 	{store.ErrQuota, proto.OverQuota, "over quota"},
+	{store.ErrLowSpace, proto.NoSpace, ""},
 	{store.ErrSpace, proto.NoSpace, "the server's disk is full"},
 	{store.ErrBusy, proto.Busy, "another request is writing the same: try again"},
 	{store.ErrKeyReused, proto.KeyReused, "this key was used for another request"},

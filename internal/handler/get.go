@@ -1,6 +1,8 @@
 package handler
 
 import (
+	"errors"
+
 	"sluice/internal/proto"
 	"sluice/internal/store"
 )
@@ -35,18 +37,27 @@ func quickGet(s *Service, c *Call) (Outcome, bool) {
 	return Reply{Header: (&proto.GetReply{Size: l.Size}).Append(nil), Parts: []Part{{Bytes: b}}}, true
 }
 
+// lookAgain is how often a content is looked up whose file was removed between the look and the opening: it was moved, and
+// two moves that fast are one more than there are.
+const lookAgain = 3
+
 // beginGet answers a range of a content this account holds.
 func beginGet(s *Service, c *Call) Outcome {
 	h := c.Header.(*proto.Get)
-	l, err := s.store.Find(c.Peer.Who, h.Hash)
-	if err != nil {
-		return fail(err)
+	for try := 1; ; try++ {
+		l, err := s.store.Find(c.Peer.Who, h.Hash)
+		if err != nil {
+			return fail(err)
+		}
+		parts, err := s.read(l, h.Offset, cut(l.Size, h.Offset, h.Length), nil)
+		if errors.Is(err, store.ErrNotFound) && try < lookAgain {
+			continue
+		}
+		if err != nil {
+			return fail(err)
+		}
+		return Reply{Header: (&proto.GetReply{Size: l.Size}).Append(nil), Parts: parts}
 	}
-	parts, err := s.read(l, h.Offset, cut(l.Size, h.Offset, h.Length), nil)
-	if err != nil {
-		return fail(err)
-	}
-	return Reply{Header: (&proto.GetReply{Size: l.Size}).Append(nil), Parts: parts}
 }
 
 // read appends a range to parts: below the border as bytes, else as a source to be spliced.

@@ -1,6 +1,8 @@
 package handler
 
 import (
+	"errors"
+
 	"sluice/internal/proto"
 	"sluice/internal/store"
 )
@@ -60,13 +62,28 @@ func quickGetObjects(s *Service, c *Call) (Outcome, bool) {
 	return Reply{Header: (&proto.GetObjectsReply{Objects: objects}).Append(nil), Parts: []Part{{Bytes: b}}}, true
 }
 
-// beginGetObjects answers a prefix of what was asked.
+// beginGetObjects answers a prefix of what was asked. What memory said and is not there is looked up again.
 func beginGetObjects(s *Service, c *Call) Outcome {
-	h := c.Header.(*proto.GetObjects)
-	locations, err := s.store.FindAll(c.Peer.Who, plain(h.Hashes))
-	if err != nil {
-		return fail(err)
+	hashes := plain(c.Header.(*proto.GetObjects).Hashes)
+	find := s.store.FindAll
+	for try := 1; ; try++ {
+		locations, err := find(c.Peer.Who, hashes)
+		if err != nil {
+			return fail(err)
+		}
+		reply, err := s.getObjects(c.Header.(*proto.GetObjects), locations)
+		if errors.Is(err, store.ErrNotFound) && try < lookAgain {
+			find = s.store.FindAgain
+			continue
+		}
+		if err != nil {
+			return fail(err)
+		}
+		return reply
 	}
+}
+
+func (s *Service) getObjects(h *proto.GetObjects, locations []*store.Location) (Reply, error) {
 	next := 0
 	objects, found, _ := takeObjects(h.Hashes, func([32]byte) (*store.Location, bool) {
 		l := locations[next]
@@ -76,9 +93,9 @@ func beginGetObjects(s *Service, c *Call) Outcome {
 	parts, err := s.readAll(objects, found)
 	if err != nil {
 		release(parts)
-		return fail(err)
+		return Reply{}, err
 	}
-	return Reply{Header: (&proto.GetObjectsReply{Objects: objects}).Append(nil), Parts: parts}
+	return Reply{Header: (&proto.GetObjectsReply{Objects: objects}).Append(nil), Parts: parts}, nil
 }
 
 // readAll makes the parts of many contents: neighbours of at most MemoryBody are read into one buffer, larger ones are

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -112,21 +111,4 @@ func (s *Store) cleanFolder(dir string, path func(int64) string, first, end int6
 	}
 	s.config.Log("info", fmt.Sprintf("removed %d unfinished files from %s", removed, dir), nil)
 	return s.synced(dir, syncFolder(dir))
-}
-
-// discardAll removes what ended uploads have left.
-func (s *Store) discardAll() error {
-	for {
-		var left []int64
-		err := s.read(func(tx *db.Tx) (err error) {
-			left, err = tx.Unfinished(sweepBatch)
-			return err
-		})
-		if err != nil || len(left) == 0 {
-			return err
-		}
-		if err := s.discard(left); err != nil {
-			return errors.Join(errors.New("remove the files of ended uploads"), err)
-		}
-	}
 }

@@ -21,6 +21,7 @@ var (
 	ErrHash        = errors.New("the bytes are not what their hash says")
 	ErrQuota       = errors.New("over the quota")
 	ErrSpace       = errors.New("no space left on the server")
+	ErrLowSpace    = fmt.Errorf("%w for uploads", ErrSpace) // some is left, and kept for what is there
 	ErrBusy        = errors.New("claimed by another request")
 	ErrKeyReused   = errors.New("the key belongs to another request")
 	ErrEpoch       = errors.New("the epoch has changed")

@@ -91,6 +91,20 @@ func (a *files) drop(e *list.Element) {
 	}
 }
 
+// dropRemoved closes descriptors of files that were removed and that nobody reads: each keeps the file's room on disk.
+func (a *files) dropRemoved() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for e := a.recent.Front(); e != nil; {
+		next := e.Next()
+		var st unix.Stat_t
+		if unix.Fstat(e.Value.(*opened).fd, &st) == nil && st.Nlink == 0 {
+			a.drop(e)
+		}
+		e = next
+	}
+}
+
 func (a *files) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

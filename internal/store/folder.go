@@ -17,15 +17,16 @@ type folder string
 
 func (f folder) in(name string) string { return filepath.Join(string(f), name) }
 
-func (f folder) database() string   { return f.in("sluice.db") }
-func (f folder) gate() string       { return f.in("writer.lock") }
-func (f folder) schemaLock() string { return f.in("schema.lock") }
-func (f folder) keeperLock() string { return f.in("keeper.lock") }
-func (f folder) lifeLock() string   { return f.in("life.lock") }
-func (f folder) reserve() string    { return f.in("reserve") }
-func (f folder) logReserve() string { return f.in("reserve-log") }
-func (f folder) objects() string    { return f.in("objects") }
-func (f folder) segments() string   { return f.in("segments") }
+func (f folder) database() string      { return f.in("sluice.db") }
+func (f folder) gate() string          { return f.in("writer.lock") }
+func (f folder) schemaLock() string    { return f.in("schema.lock") }
+func (f folder) keeperLock() string    { return f.in("keeper.lock") }
+func (f folder) lifeLock() string      { return f.in("life.lock") }
+func (f folder) collectorLock() string { return f.in("collector.lock") }
+func (f folder) reserve() string       { return f.in("reserve") }
+func (f folder) logReserve() string    { return f.in("reserve-log") }
+func (f folder) objects() string       { return f.in("objects") }
+func (f folder) segments() string      { return f.in("segments") }
 
 // objectFolder is where the file of content number lies, with up to 1,023 others.
 func (f folder) objectFolder(number int64) string {
@@ -42,7 +43,7 @@ func (f folder) segment(number int64) string {
 
 // ours are all names that may stand in a data folder before it is one: what a parent makes before start-up, and what
 // file systems put there.
-var ours = []string{"server.lock", "schema.lock", "keeper.lock", "writer.lock", "life.lock", "control.sock", "page", "reserve", "reserve-log",
+var ours = []string{"server.lock", "schema.lock", "keeper.lock", "writer.lock", "life.lock", "collector.lock", "control.sock", "page", "reserve", "reserve-log",
 	"objects", "segments", "lost+found"}
 
 // make makes what is missing of the folder, durably. A folder that holds other things is refused: --data with a typing

@@ -19,7 +19,7 @@ type Location struct {
 
 // Find resolves a hash for an account: ErrNotFound if it does not hold it.
 func (s *Store) Find(w Who, hash [32]byte) (*Location, error) {
-	found, err := s.find(w, [][32]byte{hash})
+	found, err := s.FindAgain(w, [][32]byte{hash})
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (s *Store) FindAll(w Who, hashes [][32]byte) ([]*Location, error) {
 	if len(asked) == 0 {
 		return all, nil
 	}
-	found, err := s.find(w, asked)
+	found, err := s.FindAgain(w, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +55,9 @@ func (s *Store) FindAll(w Who, hashes [][32]byte) ([]*Location, error) {
 	return all, nil
 }
 
-// find asks the database and remembers.
-func (s *Store) find(w Who, hashes [][32]byte) ([]*Location, error) {
+// FindAgain is FindAll that believes no memory, for when Open did not find what memory said: a content that was moved out
+// of a segment, which was then removed, is found in its new place.
+func (s *Store) FindAgain(w Who, hashes [][32]byte) ([]*Location, error) {
 	found := make([]*Location, len(hashes))
 	seen := s.moment() // before the query: what changes meanwhile makes it stale
 	err := s.read(func(tx *db.Tx) error {

@@ -74,31 +74,25 @@ func (s *Store) reserveSpent() bool {
 	return unix.Stat(s.folder.reserve(), &st) == nil && st.Size == 0
 }
 
-// mayUpload refuses at once what the disk has no room for, or none but a reserve's size.
-func (s *Store) mayUpload(bytes int64) error {
-	if s.reserveSpent() {
-		return fmt.Errorf("%w: the disk was full, and there is not much room yet", ErrSpace)
-	}
-	size, free, err := s.disk()
-	if err == nil && free < bytes+size {
-		return fmt.Errorf("%w: %d bytes wanted, %d free", ErrSpace, bytes, free)
-	}
-	return err
+// disk is a look at the file system below the data folder, in bytes.
+type disk struct {
+	size, free int64 // free: for this user
+	reserve    int64 // how large a reserve is here
 }
 
-// disk tells how large a reserve is here, and how much is free.
-func (s *Store) disk() (reserve, free int64, err error) {
-	var disk unix.Statfs_t
-	if err := again(func() error { return unix.Statfs(string(s.folder), &disk) }); err != nil {
-		return 0, 0, fmt.Errorf("ask for free space: %w", err)
+func (s *Store) disk() (disk, error) {
+	var st unix.Statfs_t
+	if err := again(func() error { return unix.Statfs(string(s.folder), &st) }); err != nil {
+		return disk{}, fmt.Errorf("ask for free space: %w", err)
 	}
-	reserve = min(max(int64(disk.Blocks)*disk.Bsize/reserveShare, reserveLeast), reserveMost)
-	return reserve, int64(disk.Bavail) * disk.Bsize, nil
+	d := disk{size: int64(st.Blocks) * st.Bsize, free: int64(st.Bavail) * st.Bsize}
+	d.reserve = min(max(d.size/reserveShare, reserveLeast), reserveMost)
+	return d, nil
 }
 
 // makeRoom gives a reserve up before a start that would find no room.
 func (s *Store) makeRoom() {
-	if _, free, err := s.disk(); err == nil && free < startRoom {
+	if d, err := s.disk(); err == nil && d.free < startRoom {
 		s.spend(s.folder.reserve())
 	}
 }
@@ -110,15 +104,15 @@ func (s *Store) fillReserves() {
 		if info, err := os.Stat(path); err == nil && info.Size() > 0 {
 			continue
 		}
-		size, free, err := s.disk()
-		if err != nil || free < 2*size {
+		d, err := s.disk()
+		if err != nil || d.free < 2*d.reserve {
 			return
 		}
 		fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 		if err != nil {
 			return
 		}
-		if takeRoom(fd, size) != nil {
+		if takeRoom(fd, d.reserve) != nil {
 			unix.Ftruncate(fd, 0)
 		}
 		unix.Close(fd)

@@ -90,7 +90,7 @@ func (s *Store) look() error {
 	var segments []int64
 	var uploads []db.Upload
 	err := s.read(func(tx *db.Tx) (err error) {
-		if segments, err = tx.Segments(); err == nil {
+		if segments, err = tx.LivingSegments(); err == nil { // one that holds nothing may be half-way out
 			uploads, err = tx.Uploads()
 		}
 		return err

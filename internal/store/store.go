@@ -43,6 +43,7 @@ type Store struct {
 	uploads  turns // shared syncs of partial uploads' files
 	files    files
 	places   places
+	free     freeSpace
 
 	verifying chan struct{} // one place a core: bytes being hashed
 	windows   sync.Pool     // *[]byte of verifyWindow

@@ -160,29 +160,3 @@ func (s *Store) UploadPresent(w Who, upload int64) (size int64, present []bool, 
 
 // chunksOf counts the chunks of a content.
 func chunksOf(size int64) int64 { return (size + ChunkSize - 1) / ChunkSize }
-
-// discard removes what ended uploads left: first the file, durably, then the row, so that no file is forgotten. It may be
-// repeated.
-func (s *Store) discard(contents []int64) error {
-	touched := make(map[string]bool)
-	for _, number := range contents {
-		s.removeObject(number)
-		touched[s.folder.objectFolder(number)] = true
-	}
-	for dir := range touched {
-		if err := s.synced("a folder of objects", syncFolder(dir)); err != nil {
-			return err
-		}
-	}
-	if err := s.step("file removed"); err != nil {
-		return err
-	}
-	return s.writeAnyway(func(tx *db.Tx) error {
-		for _, number := range contents {
-			if err := tx.DeleteUnfinished(number); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
