@@ -31,6 +31,15 @@ func (tx *Tx) Upload(account, id int64) (*Upload, error) {
 	return &u, nil
 }
 
+// UploadOf finds the upload of an unfinished content; nil: there is none.
+func (tx *Tx) UploadOf(content int64) (*Upload, error) {
+	all, err := tx.uploads(`SELECT id, account, content, size, charged, touched FROM upload WHERE content = ?`, content)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return &all[0], nil
+}
+
 // TouchUpload notes that an upload goes on, and what more it was charged.
 func (tx *Tx) TouchUpload(id, more, now int64) error {
 	_, _, err := tx.exec(`UPDATE upload SET touched = ?, charged = charged + ? WHERE id = ?`, now, more, id)

@@ -23,6 +23,7 @@ func (f folder) schemaLock() string    { return f.in("schema.lock") }
 func (f folder) keeperLock() string    { return f.in("keeper.lock") }
 func (f folder) lifeLock() string      { return f.in("life.lock") }
 func (f folder) collectorLock() string { return f.in("collector.lock") }
+func (f folder) quarantine() string    { return f.in("quarantine") }
 func (f folder) reserve() string       { return f.in("reserve") }
 func (f folder) logReserve() string    { return f.in("reserve-log") }
 func (f folder) objects() string       { return f.in("objects") }

@@ -61,6 +61,20 @@ func holdLife(f folder, id int64) (fd int, alive bool, err error) {
 	return fd, false, nil
 }
 
+// lifeRuns tells whether a process has a life's byte of life.lock, without taking it.
+func lifeRuns(f folder, id int64) (bool, error) {
+	fd, err := unix.Open(f.lifeLock(), unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return false, fmt.Errorf("open %s: %w", f.lifeLock(), err)
+	}
+	defer unix.Close(fd)
+	l := unix.Flock_t{Type: unix.F_WRLCK, Start: id, Len: 1}
+	if err := again(func() error { return unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &l) }); err != nil {
+		return false, fmt.Errorf("look whether life %d runs: %w", id, err)
+	}
+	return l.Type != unix.F_UNLCK, nil
+}
+
 func (l *life) close() {
 	if l.fd >= 0 {
 		unix.Close(l.fd)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	mathrand "math/rand/v2"
@@ -9,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"sluice/internal/db"
 	"sluice/internal/hash"
@@ -211,97 +210,16 @@ func filesOpen(t testing.TB, data string) int {
 // still be somebody's.
 func audit(t testing.TB, data string, atWork bool) {
 	t.Helper()
-	f := folder(data)
-	d, err := db.Open(f.database(), db.Options{ReadOnly: true})
+	report, err := Fsck(context.Background(), FsckConfig{Data: data, Bytes: true, Strict: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Close()
-	named := make(map[string]bool)
-	err = d.Read(func(tx *db.Tx) error {
-		table := db.TableOf(tx)
-		err := table.Rows(`SELECT id, ifnull(hash, X''), size, complete, ifnull(segment, 0), offset, refs,
-			(SELECT count(*) FROM hold WHERE content = c.id) + (SELECT count(*) FROM node WHERE content = c.id)
-			+ (SELECT count(*) FROM past WHERE content = c.id) + (SELECT count(*) FROM upload WHERE content = c.id)
-			FROM content AS c`, nil, func(r *db.Row) error {
-			var id, size, segment, offset, refs, counted int64
-			var complete bool
-			var sum []byte
-			if err := r.Scan(&id, &sum, &size, &complete, &segment, &offset, &refs, &counted); err != nil {
-				return err
-			}
-			path := f.object(id)
-			if segment != 0 {
-				path = f.segment(segment)
-			}
-			named[path] = true
-			if refs != counted {
-				t.Errorf("content %x: refs %d, counted %d", id, refs, counted)
-			}
-			if complete {
-				checkContent(t, path, sum, size, offset)
-			} else if !there(path) {
-				t.Errorf("upload's file %s is missing", path)
-			}
-			if !complete && counted == 0 {
-				t.Errorf("content %x is unfinished and nobody's", id)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		segments, err := tx.Segments()
-		if err != nil {
-			return err
-		}
-		for _, n := range segments {
-			named[f.segment(n)] = true
-			if !there(f.segment(n)) {
-				t.Errorf("segment %x is missing", n)
-			}
-		}
-		return table.Rows(`SELECT id, held, (SELECT ifnull(sum(bytes), 0) FROM hold WHERE account = a.id)
-			+ (SELECT ifnull(sum(charged), 0) FROM upload WHERE account = a.id) FROM account AS a`, nil, func(r *db.Row) error {
-			var id, held, counted int64
-			err := r.Scan(&id, &held, &counted)
-			if held != counted {
-				t.Errorf("account %d is charged %d for %d bytes", id, held, counted)
-			}
-			return err
-		})
-	})
-	if err != nil {
-		t.Fatal(err)
+	for _, f := range report.Findings {
+		t.Errorf("audit: %s", f)
 	}
-	dirs := []string{f.objects(), f.segments()}
-	if atWork {
-		dirs = dirs[:1]
-	}
-	for _, dir := range dirs {
-		filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
-			if err == nil && !e.IsDir() && !named[path] {
-				t.Errorf("file %s has no row", path)
-			}
-			return err
-		})
-	}
-}
-
-func checkContent(t testing.TB, path string, sum []byte, size, offset int64) {
-	t.Helper()
-	if size == 0 {
-		return
-	}
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Errorf("open %s: %v", path, err)
-		return
-	}
-	defer unix.Close(fd)
-	got, _, err := hash.SumReader(&stretch{fd, offset, offset + size})
-	if err != nil || string(got[:]) != string(sum) {
-		t.Errorf("%s from %d, %d bytes: not what the hash says (%v)", path, offset, size, err)
+	segments, err := numbered(folder(data).segments(), 0, 1<<62)
+	if n := int64(len(segments)); err != nil || !atWork && n != report.Rows.Segments {
+		t.Errorf("audit: %d segments, %d rows (%v)", n, report.Rows.Segments, err)
 	}
 }
 
