@@ -58,8 +58,29 @@ func (c *Channel) Send(m Message, fd int) error {
 	if carries, known := m.Kind.carries(); !known || carries != (fd >= 0) {
 		return fmt.Errorf("BUG: message of kind %d sent with descriptor %d", m.Kind, fd)
 	}
-	m.put(c.out.bytes[:Length])
-	return c.flush(Length, fd)
+	c.out.packet(0, fd, m)
+	_, err := c.flush(1)
+	return err
+}
+
+// SendEach sends messages with a descriptor each, a packet each, many in one system call. It returns how many were sent;
+// fewer than all only with an error, as of Send.
+func (c *Channel) SendEach(all []Message, fds []int) (sent int, err error) {
+	for sent < len(all) {
+		n := min(len(all)-sent, packetsAtOnce)
+		for i, m := range all[sent : sent+n] {
+			if carries, _ := m.Kind.carries(); !carries || fds[sent+i] < 0 {
+				return sent, fmt.Errorf("BUG: message of kind %d sent with descriptor %d", m.Kind, fds[sent+i])
+			}
+			c.out.packet(i, fds[sent+i], m)
+		}
+		n, err := c.flush(n)
+		sent += n
+		if err != nil {
+			return sent, err
+		}
+	}
+	return sent, nil
 }
 
 // SendAll sends messages that carry no descriptors, as many in a packet as it may hold: the other end is woken once, and
@@ -67,13 +88,13 @@ func (c *Channel) Send(m Message, fd int) error {
 func (c *Channel) SendAll(all []Message) (sent int, err error) {
 	for sent < len(all) {
 		some := all[sent:min(len(all), sent+packetMost)]
-		for i, m := range some {
+		for _, m := range some {
 			if carries, known := m.Kind.carries(); !known || carries {
 				return sent, fmt.Errorf("BUG: message of kind %d sent among others", m.Kind)
 			}
-			m.put(c.out.bytes[i*Length:][:Length])
 		}
-		if err := c.flush(len(some)*Length, -1); err != nil {
+		c.out.packet(0, -1, some...)
+		if _, err := c.flush(1); err != nil {
 			return sent, err
 		}
 		sent += len(some)
@@ -81,18 +102,19 @@ func (c *Channel) SendAll(all []Message) (sent int, err error) {
 	return sent, nil
 }
 
-// flush sends the first bytes of the outbox as a packet.
-func (c *Channel) flush(length, fd int) error {
+// flush sends the first packets of the outbox, as many as there is room for, but at least one.
+func (c *Channel) flush(packets int) (sent int, err error) {
 	for {
-		switch err := c.out.send(c.fd, length, fd); err {
+		n, err := c.out.send(c.fd, packets)
+		switch err {
 		case 0:
-			return nil
+			return n, nil
 		case unix.EINTR:
 		case unix.EAGAIN, unix.ENOBUFS, unix.ETOOMANYREFS:
 			// ETOOMANYREFS: as many descriptors as one user may have on their way are waiting in such channels.
-			return ErrFull
+			return 0, ErrFull
 		default:
-			return fmt.Errorf("send on the hand-off: %w", err)
+			return 0, fmt.Errorf("send on the hand-off: %w", err)
 		}
 	}
 }

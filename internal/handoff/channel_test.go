@@ -365,3 +365,40 @@ func TestCloseWithMessagesFetched(t *testing.T) {
 		}
 	}
 }
+
+// Sockets that travel in one call arrive one by one; when there is no room for all, the rest is told.
+func TestEach(t *testing.T) {
+	c, other := ends(t)
+	fd := null(t)
+	before := open(t)
+	var all []Message
+	var fds []int
+	for i := range 100_000 {
+		all, fds = append(all, Message{Kind: Socket, Connection: uint64(i)}), append(fds, fd)
+	}
+	if n, err := c.SendEach(all[:3*packetsAtOnce/2], fds); n != 3*packetsAtOnce/2 || err != nil {
+		t.Fatalf("%d sent, %v", n, err)
+	}
+	sent, err := c.SendEach(all[3*packetsAtOnce/2:], fds)
+	sent += 3 * packetsAtOnce / 2
+	if err != ErrFull || sent < 2*packetsAtOnce || sent == len(all) {
+		t.Fatalf("%d sent, %v", sent, err)
+	}
+	d := New(other)
+	for i := range sent {
+		m, got, err := d.Recv()
+		if err != nil || m.Connection != uint64(i) {
+			t.Fatalf("message %d: %+v, %v", i, m, err)
+		}
+		unix.Close(got)
+	}
+	if _, _, err := d.Recv(); err != ErrAgain {
+		t.Errorf("then: %v", err)
+	}
+	if n, err := c.SendEach([]Message{{Kind: Socket}, {Kind: Gone}}, []int{fd, fd}); n != 0 || err == nil || !strings.HasPrefix(err.Error(), "BUG:") {
+		t.Errorf("a kind without a descriptor: %d, %v", n, err)
+	}
+	if after := open(t); after != before {
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}

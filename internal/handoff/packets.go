@@ -8,17 +8,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// packetsAtOnce is how many packets one system call fetches. packetMost is how many messages without descriptors go into
-// one packet.
+// packetsAtOnce is how many packets one system call sends or fetches. packetMost is how many messages without descriptors
+// go into one packet.
 const (
 	packetsAtOnce = 16
-	packetMost    = 16
+	packetMost    = packetsAtOnce // so that the outbox holds either
 )
 
-// A header of recvmmsg; x/sys has none.
+// header is what sendmmsg and recvmmsg take for each packet; x/sys has none.
 type header struct {
 	unix.Msghdr
-	length uint32 // of the packet that came
+	length uint32 // of the packet, as the kernel tells
 }
 
 // control has room for exactly one descriptor, and to spare for the alignment of what follows: Controllen says 20 bytes, not
@@ -30,28 +30,40 @@ type control struct {
 
 var controlLength = unix.CmsgLen(4)
 
-// outbox is where a packet to be sent is put together.
+// outbox is where packets to be sent are put together.
 type outbox struct {
-	bytes   [packetMost * Length]byte
-	control control
-	iovec   unix.Iovec
-	header  unix.Msghdr
+	headers  [packetsAtOnce]header
+	iovecs   [packetsAtOnce]unix.Iovec
+	controls [packetsAtOnce]control
+	bytes    [packetMost * Length]byte
 }
 
-// send sends the first bytes, with a copy of fd unless it is negative. unix.SendmsgN would allocate for each.
-func (o *outbox) send(to, length, fd int) unix.Errno {
-	o.iovec = unix.Iovec{Base: &o.bytes[0]}
-	o.iovec.SetLen(length)
-	o.header = unix.Msghdr{Iov: &o.iovec}
-	o.header.SetIovlen(1)
-	if fd >= 0 {
-		o.control = control{Cmsghdr: unix.Cmsghdr{Level: unix.SOL_SOCKET, Type: unix.SCM_RIGHTS}, fd: int32(fd)}
-		o.control.SetLen(controlLength)
-		o.header.Control = (*byte)(unsafe.Pointer(&o.control))
-		o.header.SetControllen(controlLength)
+// packet makes packet i of messages and a copy of fd, unless it is negative. The bytes of message n of it stand where packet
+// i+n would have its own.
+func (o *outbox) packet(i, fd int, all ...Message) {
+	for n, m := range all {
+		m.put(o.bytes[(i+n)*Length:][:Length])
 	}
-	_, _, err := unix.Syscall(unix.SYS_SENDMSG, uintptr(to), uintptr(unsafe.Pointer(&o.header)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
-	return err
+	o.iovecs[i].Base = &o.bytes[i*Length]
+	o.iovecs[i].SetLen(len(all) * Length)
+	h := &o.headers[i]
+	*h = header{}
+	h.Iov = &o.iovecs[i]
+	h.SetIovlen(1)
+	if fd < 0 {
+		return
+	}
+	o.controls[i] = control{Cmsghdr: unix.Cmsghdr{Level: unix.SOL_SOCKET, Type: unix.SCM_RIGHTS}, fd: int32(fd)}
+	o.controls[i].SetLen(controlLength)
+	h.Control = (*byte)(unsafe.Pointer(&o.controls[i]))
+	h.SetControllen(controlLength)
+}
+
+// send sends the first packets. unix.SendmsgN would allocate for each.
+func (o *outbox) send(to, packets int) (sent int, err unix.Errno) {
+	n, _, err := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(to), uintptr(unsafe.Pointer(&o.headers[0])), uintptr(packets),
+		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+	return int(n), err
 }
 
 // inbox is what was fetched and not received.

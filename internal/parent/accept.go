@@ -13,11 +13,13 @@ import (
 
 // accepting tells whether a new connection would find a worker.
 func (s *server) accepting() bool {
-	return s.heir == nil && s.waiting == nil && s.freest() != nil
+	return s.heir == nil && len(s.waiting) == 0 && s.freest() != nil
 }
 
-// acceptFrom takes what has arrived at l, as far as there is room for it.
+// acceptFrom takes what has arrived at l, as far as there is room for it, and hands it over: together, so that a worker is
+// woken once.
 func (s *server) acceptFrom(l *listener) {
+	defer s.deliver()
 	for range acceptsATurn {
 		if !s.accepting() {
 			return
@@ -55,6 +57,7 @@ type arrival struct {
 	from   netip.AddrPort
 	source netip.Addr // what it counts against
 	tag    uint8
+	number uint64 // once it has a worker
 }
 
 // take owns a connection that has just come: refuses it or finds it a worker.
@@ -78,44 +81,74 @@ func (s *server) take(a arrival) {
 		s.log.WithField("peer", a.from.Addr().String()).Debug("refused: " + reason)
 		return
 	}
-	if !s.offer(a) {
-		waiting := a // a copy, so that the others need no memory of their own
-		s.waiting = &waiting
-	}
+	s.offer(a)
 }
 
-// offerWaiting tries again with the connection nobody had room for.
+// offerWaiting tries again with the connections nobody had room for.
 func (s *server) offerWaiting() {
-	if s.offer(*s.waiting) {
-		s.waiting = nil
+	waiting := s.waiting
+	s.waiting = nil
+	for _, a := range waiting {
+		s.offer(a)
+	}
+	s.deliver()
+}
+
+// offer gives a connection to the worker with the fewest; deliver sends it. Where none has room it waits.
+func (s *server) offer(a arrival) {
+	w := s.freest()
+	if w == nil {
+		s.waiting = append(s.waiting, a)
+		return
+	}
+	a.number = s.table.add(w.slot, a.source)
+	w.connections++
+	w.given = append(w.given, a)
+	s.lastGiven = slices.Index(s.workers, w)
+}
+
+// deliver sends each worker what it was given and closes these copies. What a worker has no room for is offered to
+// another.
+func (s *server) deliver() {
+	for again := true; again; {
+		again = false
+		for _, w := range s.workers {
+			if len(w.given) > 0 && !s.deliverTo(w) {
+				again = true
+			}
+		}
 	}
 }
 
-// offer hands a connection to the worker with the fewest that takes it, and closes this
-// copy; false: none has room, and it is still the caller's.
-func (s *server) offer(a arrival) bool {
-	for {
-		w := s.freest()
-		if w == nil {
-			return false
-		}
-		number := s.table.add(w.slot, a.source)
-		err := w.channel.Send(handoff.Message{Kind: handoff.Socket, Tag: a.tag, From: a.from, Connection: number}, a.fd)
-		if err == nil {
-			w.connections++
-			s.lastGiven = slices.Index(s.workers, w)
-			unix.Close(a.fd)
-			return true
-		}
-		s.table.remove(w.slot, number)
-		if errors.Is(err, handoff.ErrFull) {
-			s.page.Parent().HandoffFull.Add(1)
-			w.full, w.retryAt = true, time.Now().Add(retryFull)
-			continue
-		}
+// deliverTo is deliver for one worker; false: it did not take all.
+func (s *server) deliverTo(w *worker) bool {
+	given := w.given
+	w.given = given[:0]
+	s.messages, s.descriptors = s.messages[:0], s.descriptors[:0]
+	for _, a := range given {
+		s.messages = append(s.messages, handoff.Message{Kind: handoff.Socket, Tag: a.tag, From: a.from, Connection: a.number})
+		s.descriptors = append(s.descriptors, a.fd)
+	}
+	sent, err := w.channel.SendEach(s.messages, s.descriptors)
+	for _, a := range given[:sent] {
+		unix.Close(a.fd)
+	}
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, handoff.ErrFull):
+		s.page.Parent().HandoffFull.Add(1)
+		w.full, w.retryAt = true, time.Now().Add(retryFull)
+	default:
 		// It is dying; its end will be reported.
 		s.giveUp(w, err)
 	}
+	for _, a := range given[sent:] {
+		s.table.remove(w.slot, a.number)
+		w.connections--
+		s.offer(a)
+	}
+	return false
 }
 
 // freest is the worker with the fewest connections that has room, or nil. Among equals it

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/control"
+	"sluice/internal/handoff"
 	"sluice/internal/stats"
 )
 
@@ -45,12 +46,16 @@ type server struct {
 	heir    *heir         // this server's own taking over, until it is done
 	before  []*before     // servers that were replaced, or are to be, and still live
 
-	// One accepted connection no worker had room for; nil: none. Nothing is accepted
+	// Accepted connections no worker had room for: those of one turn. Nothing is accepted
 	// meanwhile: the kernel's backlog is the queue.
-	waiting *arrival
+	waiting []arrival
 
-	set        []unix.PollFd       // reused by wait
-	peer       unix.RawSockaddrAny // reused by accept
+	// Reused: by wait, accept and deliverTo.
+	set         []unix.PollFd
+	peer        unix.RawSockaddrAny
+	messages    []handoff.Message
+	descriptors []int
+
 	lastTurn   time.Time
 	warnedAt   time.Time // the last complaint about accept
 	stopBy     time.Time // end of the drain; zero: none runs
@@ -129,7 +134,7 @@ func (s *server) turn() {
 		s.listenTo(w, set[i].Revents)
 	}
 	set = set[len(s.workers):]
-	if s.waiting != nil {
+	if len(s.waiting) > 0 {
 		s.offerWaiting()
 	}
 	for i, l := range s.listeners {

@@ -120,8 +120,8 @@ func (s *server) kill() {
 func (s *server) release() {
 	closeAll(s.listeners)
 	s.listeners = nil
-	if s.waiting != nil {
-		unix.Close(s.waiting.fd)
-		s.waiting = nil
+	for _, a := range s.waiting {
+		unix.Close(a.fd)
 	}
+	s.waiting = nil
 }

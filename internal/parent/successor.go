@@ -209,10 +209,10 @@ func (s *server) handOver(u *upgrade) {
 // retireAll drains the workers of a server that has been replaced, when the connection it
 // still held has found one.
 func (s *server) retireAll() {
-	if s.waiting != nil && time.Now().After(s.upgrade.until) {
+	if len(s.waiting) > 0 && time.Now().After(s.upgrade.until) {
 		s.release()
 	}
-	if s.waiting != nil {
+	if len(s.waiting) > 0 {
 		return
 	}
 	for _, w := range s.workers {
@@ -225,7 +225,7 @@ func (s *server) retireAll() {
 // watchSuccessor ends one that is not up in time, and says when that would be.
 func (s *server) watchSuccessor(now time.Time) time.Time {
 	u := s.upgrade
-	if u == nil || u.until.IsZero() || s.handed && s.waiting == nil {
+	if u == nil || u.until.IsZero() || s.handed && len(s.waiting) == 0 {
 		return time.Time{}
 	}
 	if !s.handed && !now.Before(u.until) {

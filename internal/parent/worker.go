@@ -30,6 +30,7 @@ type worker struct {
 	lastBeat  time.Time
 	loopTurns uint64
 
+	given       []arrival // to be handed over before this turn ends
 	connections int       // handed over and not reported gone
 	full        bool      // its hand-off queue was full
 	retryAt     time.Time // while full: no sooner
