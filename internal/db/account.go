@@ -76,8 +76,10 @@ func (tx *Tx) InsertAccount(name []byte, password string, quota, epoch, now int6
 	if err != nil {
 		return err
 	}
-	_, _, err = tx.exec(`UPDATE namespace SET owner = ?, root = ? WHERE id = ?`, account, root, namespace)
-	return err
+	if _, _, err = tx.exec(`UPDATE namespace SET owner = ?, root = ? WHERE id = ?`, account, root, namespace); err != nil {
+		return err
+	}
+	return tx.InsertMoment(namespace, Moment{Journal: 1, At: now})
 }
 
 // SetPassword replaces an account's password.
@@ -102,6 +104,7 @@ func (tx *Tx) DeleteAccount(a *Account) error {
 		`DELETE FROM repeat WHERE account = ?`,
 		`DELETE FROM past WHERE namespace IN (SELECT id FROM namespace WHERE owner = ?)`,
 		`DELETE FROM node WHERE namespace IN (SELECT id FROM namespace WHERE owner = ?)`,
+		`DELETE FROM moment WHERE namespace IN (SELECT id FROM namespace WHERE owner = ?)`,
 		`DELETE FROM namespace WHERE owner = ?`,
 		`DELETE FROM account WHERE id = ?`,
 	} {

@@ -8,13 +8,16 @@ type Namespace struct {
 	Epoch   int64
 	Journal int64 // the last number given
 	Used    int64 // bytes of its node and past rows
+
+	Forgotten int64 // deletes up to this number are not told any more
+	Horizon   int64 // the tree as of an earlier number is not known any more
 }
 
 // Namespace finds a namespace; nil: there is none.
 func (tx *Tx) Namespace(id int64) (*Namespace, error) {
 	n := Namespace{ID: id}
-	found, err := tx.row(`SELECT ifnull(owner, 0), root, epoch, journal, used FROM namespace WHERE id = ?`, []any{id},
-		&n.Owner, &n.Root, &n.Epoch, &n.Journal, &n.Used)
+	found, err := tx.row(`SELECT ifnull(owner, 0), root, epoch, journal, used, forgotten, horizon FROM namespace WHERE id = ?`, []any{id},
+		&n.Owner, &n.Root, &n.Epoch, &n.Journal, &n.Used, &n.Forgotten, &n.Horizon)
 	if err != nil || !found {
 		return nil, err
 	}

@@ -22,13 +22,14 @@ type Node struct {
 	Mtime     int64
 	Version   int64
 	Hash      [32]byte // of the content, where there is one; read, never written
+	Created   int64    // the number with which it came (again); of a row of node read, never written
 }
 
 // nodeColumns are a node's columns with its content's hash: by a subquery, not a join, because a look at one table by a
 // whole unique key is planned at once and for good. Where that is not so, equality with a bare parameter would make
 // SQLite plan the statement anew at every call; CAST hides the parameter from that.
 const nodeColumns = `id, namespace, parent, name, kind, content, size, mode, mtime, version,
-	(SELECT hash FROM content WHERE content.id = node.content)`
+	(SELECT hash FROM content WHERE content.id = node.content), created`
 
 // scan fills n from nodeColumns. It is spelt out because lists of 10,000 nodes pass here.
 func (n *Node) scan(r *Row) {
@@ -38,6 +39,9 @@ func (n *Node) scan(r *Row) {
 	n.Mode, n.Mtime, n.Version = uint32(r.Int(7)), r.Int(8), r.Int(9)
 	n.Hash = [32]byte{}
 	copy(n.Hash[:], r.Bytes(10))
+	if n.Created = r.Int(11); n.Created == 0 {
+		n.Created = n.Version
+	}
 }
 
 // Node finds a node by its id; nil: there is none.
@@ -146,20 +150,35 @@ func orNull(id int64) any {
 	return id
 }
 
+// keepCreated is part of every statement that gives a node another version: until then its version was the number with
+// which it came.
+const keepCreated = `created = CASE created WHEN 0 THEN version ELSE created END`
+
+// InsertNodeAgain is InsertNode for a node that was deleted: it keeps its id.
+func (tx *Tx) InsertNodeAgain(n *Node) error {
+	return tx.run(`INSERT OR FAIL INTO node (id, namespace, parent, name, kind, content, size, mode, mtime, version)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, n.values([]any{n.ID})...)
+}
+
 // SetContent replaces what a node holds and its metadata.
 func (tx *Tx) SetContent(n *Node) error {
-	return tx.run(`UPDATE node SET kind = ?, content = ?, size = ?, mode = ?, mtime = ?, version = ? WHERE id = ?`,
+	return tx.run(`UPDATE node SET kind = ?, content = ?, size = ?, mode = ?, mtime = ?, version = ?, `+keepCreated+` WHERE id = ?`,
 		n.Kind, orNull(n.Content), n.Size, n.Mode, n.Mtime, n.Version, n.ID)
 }
 
 // SetMeta replaces a node's metadata.
 func (tx *Tx) SetMeta(n *Node) error {
-	return tx.run(`UPDATE node SET mode = ?, mtime = ?, version = ? WHERE id = ?`, n.Mode, n.Mtime, n.Version, n.ID)
+	return tx.run(`UPDATE node SET mode = ?, mtime = ?, version = ?, `+keepCreated+` WHERE id = ?`, n.Mode, n.Mtime, n.Version, n.ID)
+}
+
+// SetVersion gives a node another version and leaves all else.
+func (tx *Tx) SetVersion(id, version int64) error {
+	return tx.run(`UPDATE node SET version = ?, `+keepCreated+` WHERE id = ?`, version, id)
 }
 
 // MoveNode gives a node another place.
 func (tx *Tx) MoveNode(n *Node) error {
-	return tx.run(`UPDATE node SET parent = ?, name = ?, version = ? WHERE id = ?`, n.Parent, n.Name, n.Version, n.ID)
+	return tx.run(`UPDATE node SET parent = ?, name = ?, version = ?, `+keepCreated+` WHERE id = ?`, n.Parent, n.Name, n.Version, n.ID)
 }
 
 // DeleteNode removes a node's row. What lies below it stays, out of reach.
@@ -174,18 +193,20 @@ type Change struct {
 }
 
 // Changes calls step, in order of number, for the nodes of a namespace whose version is greater than since, and for those
-// deleted by a greater number, until it says false.
+// deleted by a greater number and not back, until it says false.
 func (tx *Tx) Changes(namespace, since int64, step func(c *Change) (more bool, err error)) error {
 	var c Change
 	return tx.each(`SELECT `+nodeColumns+`, 0 FROM node
 		WHERE namespace = CAST(?1 AS INTEGER) AND version > ?2
 		UNION ALL
-		SELECT node, namespace, parent, name, kind, NULL, size, mode, mtime, until, NULL, 1
-		FROM past WHERE namespace = CAST(?1 AS INTEGER) AND until > ?2 AND deleted = 1
+		SELECT node, namespace, parent, name, kind, NULL, size, mode, mtime, until, NULL, created, 1
+		FROM past WHERE namespace = CAST(?1 AS INTEGER) AND deleted = 1 AND until > ?2
+			AND NOT EXISTS (SELECT 1 FROM node WHERE node.id = past.node)
+			AND NOT EXISTS (SELECT 1 FROM past AS later WHERE later.node = past.node AND later.until > past.until)
 		ORDER BY 10`,
 		[]any{namespace, since}, func(r *Row) (bool, error) {
 			c.Node.scan(r)
-			c.Deleted = r.Int(11) != 0
+			c.Deleted = r.Int(12) != 0
 			return step(&c)
 		})
 }

@@ -146,7 +146,7 @@ type batch struct {
 	released int64   // bytes of holds that were
 	node     int64   // the last node id given
 	copied   int     // nodes, by all copies of this commit
-	now      int64
+	now      int64   // later than all commits before, whatever the clock says
 
 	careful   bool      // nothing is put without a look
 	unwritten []db.Node // put without a look: given their ids and numbers, not yet inserted
@@ -168,9 +168,13 @@ func (s *Store) newBatch(tx *db.Tx, w Who, namespace int64, n int) (*batch, erro
 	if err != nil {
 		return nil, err
 	}
+	last, _, err := tx.LastMoment(ns.ID)
+	if err != nil {
+		return nil, err
+	}
 	return &batch{
 		s: s, tx: tx, who: w, ns: ns, reach: newReach(tx, ns, maxDepth), fates: make([]Fate, 0, n),
-		journal: ns.Journal, used: ns.Used, left: left, node: node, now: now(),
+		journal: ns.Journal, used: ns.Used, left: left, node: node, now: max(now(), last.At+1),
 	}, nil
 }
 
@@ -192,6 +196,9 @@ func (b *batch) finish() error {
 		err = fmt.Errorf("BUG: the last node is %d, not %d", last, b.node)
 	}
 	if err != nil {
+		return err
+	}
+	if err := b.tx.InsertMoment(b.ns.ID, db.Moment{Journal: b.journal, At: b.now, Device: b.who.Device}); err != nil {
 		return err
 	}
 	return b.tx.SetJournal(b.ns.ID, b.journal, b.used)
@@ -362,6 +369,10 @@ func (b *batch) settle() error {
 }
 
 // end keeps what a node was, under the number that ended it.
-func (b *batch) end(n *db.Node, until int64, deleted bool) error {
-	return b.tx.InsertPast(&db.Past{Node: *n, Until: until, Deleted: deleted, Device: b.who.Device, At: b.now})
+func (b *batch) end(n *db.Node, until, how int64) error {
+	p := db.Past{Node: *n, Until: until, Ended: how, Device: b.who.Device, At: b.now}
+	if how == db.Moved {
+		p.Content, p.Size = 0, 0 // the next state has it
+	}
+	return b.tx.InsertPast(&p)
 }

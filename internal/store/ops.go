@@ -154,7 +154,7 @@ func (b *batch) give(n *db.Node) {
 // replace gives the file there the content and metadata of n, keeps what it was and charges the new size.
 func (b *batch) replace(there, n *db.Node) (int64, int64, error) {
 	n.Version = b.number()
-	if err := b.end(there, n.Version, false); err != nil {
+	if err := b.end(there, n.Version, db.Replaced); err != nil {
 		return 0, 0, err
 	}
 	b.charge(n.Size)
@@ -222,7 +222,7 @@ func (b *batch) meta(n *db.Node, c *Change) (int64, int64, error) {
 	return n.ID, n.Version, b.tx.SetMeta(n)
 }
 
-// move gives a node another place: one row, whatever lies below it.
+// move gives a node another place, and keeps where it was: one row each, whatever lies below it.
 func (b *batch) move(c *Change) (int64, int64, error) {
 	n, err := b.itself(c.Node, c.ExpectNode)
 	if err != nil {
@@ -261,7 +261,11 @@ func (b *batch) move(c *Change) (int64, int64, error) {
 			return 0, 0, err
 		}
 	}
-	n.Parent, n.Name, n.Version = parent, []byte(c.Name), b.number()
+	version := b.number()
+	if err := b.end(n, version, db.Moved); err != nil {
+		return 0, 0, err
+	}
+	n.Parent, n.Name, n.Version = parent, []byte(c.Name), version
 	if n.Kind == db.Folder {
 		b.reach.forget()
 	}
@@ -293,7 +297,7 @@ func (b *batch) delete(c *Change) (int64, int64, error) {
 // remove deletes a node's row and keeps it as a past one. It stays charged.
 func (b *batch) remove(n *db.Node) (until int64, err error) {
 	until = b.number()
-	if err := b.end(n, until, true); err != nil {
+	if err := b.end(n, until, db.Deleted); err != nil {
 		return 0, err
 	}
 	if n.Kind == db.Folder {

@@ -50,18 +50,27 @@ CREATE TABLE moment (
   PRIMARY KEY (namespace, journal)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX moment_at ON moment (namespace, at);
+INSERT INTO moment SELECT id, journal, unixepoch() * 1000000000, NULL FROM namespace;
 
 -- forgotten: deletes up to this number are not told any more. horizon: the tree as of an earlier number is not known any
 -- more.
 ALTER TABLE namespace ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE namespace ADD COLUMN horizon   INTEGER NOT NULL DEFAULT 0;
+UPDATE namespace SET horizon = journal;          -- moves were not noted so far
 
--- created: the number with which the node came (again); 0: before this was noted. past.deleted is 0 replaced, 1 deleted,
--- 2 moved: then content is NULL, it is that of the node's next state, and nothing is charged.
+-- created: the number with which the node came (again). 0 in node: that is its version, it has not changed since; so a
+-- new name costs nothing here. past.deleted is 0 replaced, 1 deleted, 2 moved, 3 a deleted folder that is being purged:
+-- what lies below it is still to be removed. A file's or link's content is NULL where the node's next state has the same
+-- one and is charged for it: it was moved, or it was deleted and came again.
 ALTER TABLE node ADD COLUMN created INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE past ADD COLUMN created INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX past_parent ON past (parent, until);
-CREATE INDEX past_at     ON past (at);           -- the sweep
+CREATE INDEX node_created ON node (namespace, created) WHERE created > 0;   -- the log
+CREATE INDEX past_created ON past (namespace, created);                     -- the log
+DROP INDEX past_until;
+CREATE INDEX past_until ON past (namespace, deleted, until);                -- deletes since; trash; log; the sweep
+DROP INDEX past_node;
+CREATE INDEX past_node ON past (node, until);                               -- versions of a node; a node as of
+CREATE INDEX past_place ON past (parent, name, until);                      -- versions of a name; a folder as of
 
 -- damaged: when its bytes were found not to be what its hash says. It is not read any more; the next upload heals it.
 ALTER TABLE content ADD COLUMN damaged INTEGER;
