@@ -98,11 +98,11 @@ var questions = []question{
 		WHERE id >= CAST(?1 AS INTEGER) AND id < CAST(?2 AS INTEGER) AND namespace NOT IN (SELECT id FROM namespace)`},
 	{FaultName, nodeRange, `SELECT n.id, printf('%d stands, though it was deleted with number %d', n.id, p.until)
 		FROM node AS n JOIN past AS p ON p.node = n.id
-		WHERE n.id >= CAST(?1 AS INTEGER) AND n.id < CAST(?2 AS INTEGER) AND p.deleted = 1 AND n.created < p.until`},
+		WHERE n.id >= CAST(?1 AS INTEGER) AND n.id < CAST(?2 AS INTEGER) AND p.deleted = 1 AND CASE n.created WHEN 0 THEN n.version ELSE n.created END < p.until`},
 	{FaultOrphan, nodeRange, `SELECT id, printf('%d stands in %d, which neither is nor was there', id, parent) FROM node AS n
 		WHERE id >= CAST(?1 AS INTEGER) AND id < CAST(?2 AS INTEGER) AND parent IS NOT NULL
 		AND NOT EXISTS (SELECT 1 FROM node WHERE node.id = n.parent)
-		AND NOT EXISTS (SELECT 1 FROM past WHERE past.node = n.parent AND deleted = 1)`},
+		AND NOT EXISTS (SELECT 1 FROM past WHERE past.node = n.parent AND deleted IN (1, 3))`},
 	{FaultRoot, atOnce, `SELECT id, printf('%d of namespace %d is not there', root, id) FROM namespace AS s
 		WHERE NOT EXISTS (SELECT 1 FROM node WHERE node.id = s.root AND parent IS NULL AND namespace = s.id)`},
 

@@ -35,14 +35,14 @@ func (tx *Tx) AdoptOrphan(node int64) (name string, done bool, err error) {
 	var namespace, root, journal int64
 	found, err := tx.row(`SELECT s.id, s.root, s.journal, printf('found-%d', n.id) FROM node AS n JOIN namespace AS s ON s.id = n.namespace
 		WHERE n.id = ? AND NOT EXISTS (SELECT 1 FROM node WHERE node.id = n.parent)
-		AND NOT EXISTS (SELECT 1 FROM past WHERE past.node = n.parent AND deleted = 1)`, []any{node}, &namespace, &root, &journal, &name)
+		AND NOT EXISTS (SELECT 1 FROM past WHERE past.node = n.parent AND deleted IN (1, 3))`, []any{node}, &namespace, &root, &journal, &name)
 	if err != nil || !found {
 		return "", false, err
 	}
 	if err := tx.run(`UPDATE namespace SET journal = ? WHERE id = ?`, journal+1, namespace); err != nil {
 		return "", false, err
 	}
-	return name, true, tx.run(`UPDATE OR FAIL node SET parent = ?, name = CAST(? AS BLOB), version = ? WHERE id = ?`, root, name, journal+1, node)
+	return name, true, tx.run(`UPDATE OR FAIL node SET parent = ?, name = CAST(? AS BLOB), version = ?, `+keepCreated+` WHERE id = ?`, root, name, journal+1, node)
 }
 
 // DropStray removes chunk and probe rows of a content that is not there.
