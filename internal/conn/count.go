@@ -19,12 +19,15 @@ var classes = [...]stats.Class{
 	proto.TypeUploadOpen:   stats.Change,
 	proto.TypeUploadChunk:  stats.Upload,
 	proto.TypeUploadSeal:   stats.Change,
+	proto.TypeProbe:        stats.Lookup,
 	proto.TypeCommit:       stats.Change,
 	proto.TypeList:         stats.Lookup,
 	proto.TypeStat:         stats.Lookup,
 	proto.TypeChanges:      stats.Lookup,
 	proto.TypeGet:          stats.Download,
 	proto.TypeGetObjects:   stats.Download,
+	proto.TypeUploads:      stats.Lookup,
+	proto.TypeUploadCancel: stats.Change,
 }
 
 // reasons says for each code who has to do something about it. A code of tomorrow that is missing here is our fault, and

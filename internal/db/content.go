@@ -95,13 +95,7 @@ func (tx *Tx) ContentByHash(hash []byte) (id int64, err error) {
 // version in one of its namespaces. CASE asks no further than the first yes. The account is cast for the reason told at
 // nodeColumns: a join would be planned anew for every hash (30 us to 1).
 func (tx *Tx) HeldContent(account int64, hash []byte) (c Content, found bool, err error) {
-	err = tx.each(`SELECT id, size, segment, offset, CASE
-			WHEN EXISTS (SELECT 1 FROM hold WHERE hold.content = content.id AND account = CAST(?2 AS INTEGER)) THEN 1
-			WHEN EXISTS (SELECT 1 FROM node WHERE node.content = content.id
-				AND namespace IN (SELECT id FROM namespace WHERE owner = CAST(?2 AS INTEGER))) THEN 1
-			WHEN EXISTS (SELECT 1 FROM past WHERE past.content = content.id
-				AND namespace IN (SELECT id FROM namespace WHERE owner = CAST(?2 AS INTEGER))) THEN 1 END
-		FROM content WHERE hash = ?1 AND complete = 1`, []any{hash, account}, func(r *Row) (bool, error) {
+	err = tx.each(`SELECT id, size, segment, offset, `+heldBySecond+` FROM content WHERE hash = ?1 AND complete = 1`, []any{hash, account}, func(r *Row) (bool, error) {
 		if found = !r.Null(4); found {
 			c = Content{ID: r.Int(0), Size: r.Int(1), Complete: true, Segment: r.Int(2), Offset: r.Int(3)}
 		}
@@ -110,6 +104,14 @@ func (tx *Tx) HeldContent(account int64, hash []byte) (c Content, found bool, er
 	return c, found, err
 }
 
+// heldBySecond is 1 where the account that is a statement's second parameter holds the content, NULL otherwise.
+const heldBySecond = `CASE
+	WHEN EXISTS (SELECT 1 FROM hold WHERE hold.content = content.id AND account = CAST(?2 AS INTEGER)) THEN 1
+	WHEN EXISTS (SELECT 1 FROM node WHERE node.content = content.id
+		AND namespace IN (SELECT id FROM namespace WHERE owner = CAST(?2 AS INTEGER))) THEN 1
+	WHEN EXISTS (SELECT 1 FROM past WHERE past.content = content.id
+		AND namespace IN (SELECT id FROM namespace WHERE owner = CAST(?2 AS INTEGER))) THEN 1 END`
+
 // DeleteUnfinished removes an incomplete content that nothing refers to, with its probe. Its file must be gone before, and
 // its chunks.
 func (tx *Tx) DeleteUnfinished(id int64) error {
@@ -117,7 +119,7 @@ func (tx *Tx) DeleteUnfinished(id int64) error {
 	if err != nil || n == 0 {
 		return err
 	}
-	return tx.run(`DELETE FROM probe WHERE content = ?`, id)
+	return tx.DeleteProbe(id)
 }
 
 // Unfinished lists incomplete contents that nothing refers to: what ended uploads leave until their files are removed.

@@ -15,11 +15,14 @@ func Table() []Row {
 		{Type: proto.TypeUploadOpen, Begin: admitted(beginUploadOpen)},
 		{Type: proto.TypeUploadChunk, Begin: admitted(beginUploadChunk), Finish: finishUploadChunk, Abort: abortUploadChunk},
 		{Type: proto.TypeUploadSeal, Begin: admitted(beginUploadSeal)},
+		{Type: proto.TypeProbe, Begin: admitted(beginProbe)},
 		{Type: proto.TypeCommit, Begin: admitted(beginCommit)},
 		{Type: proto.TypeList, Begin: admitted(beginList)},
 		{Type: proto.TypeStat, Begin: admitted(beginStat)},
 		{Type: proto.TypeChanges, Begin: admitted(beginChanges), Resume: resumeChanges},
 		{Type: proto.TypeGet, Quick: quickGet, Begin: admitted(beginGet)},
 		{Type: proto.TypeGetObjects, Quick: quickGetObjects, Begin: admitted(beginGetObjects)},
+		{Type: proto.TypeUploads, Begin: admitted(beginUploads)},
+		{Type: proto.TypeUploadCancel, Begin: admitted(beginUploadCancel)},
 	}
 }

@@ -5,15 +5,17 @@ import (
 	"sluice/internal/store"
 )
 
-// beginUploadOpen begins a content above 8 MiB. The reply to a repetition shows the chunks present now.
+// beginUploadOpen begins a content above 8 MiB, or finds one that has begun. The reply shows the chunks present now, also that
+// to a repetition.
 func beginUploadOpen(s *Service, c *Call) Outcome {
 	h := c.Header.(*proto.UploadOpen)
 	chunks := int64(0)
 	if h.Size > 0 {
 		chunks = (h.Size + proto.ChunkSize - 1) / proto.ChunkSize
 	}
-	raw, err := s.store.UploadOpen(c.Peer.Who, c.once(h.Key), h.Size, func(upload int64) []byte {
-		return (&proto.UploadOpenReply{Upload: upload, Chunk: proto.ChunkSize, Present: proto.NewBitmap(int(chunks))}).Append(nil)
+	opening := store.Opening{Size: h.Size, Probe: probeOf(h.Probe), Label: h.Label, Sparse: h.Sparse, Own: h.Own, After: h.After}
+	raw, err := s.store.UploadOpen(c.Peer.Who, c.once(h.Key), opening, func(upload int64, found bool) []byte {
+		return (&proto.UploadOpenReply{Upload: upload, Chunk: proto.ChunkSize, Found: found}).Append(nil)
 	})
 	if err != nil {
 		return fail(err)
@@ -22,17 +24,21 @@ func beginUploadOpen(s *Service, c *Call) Outcome {
 	if err != nil {
 		return fail(err)
 	}
-	_, present, err := s.store.UploadPresent(c.Peer.Who, stored.Upload)
+	there, err := s.store.UploadPresent(c.Peer.Who, stored.Upload)
 	if err != nil {
 		return fail(err)
 	}
-	bits := proto.NewBitmap(max(len(present), int(chunks)))
-	for i, yes := range present {
+	stored.Present = proto.NewBitmap(max(len(there.Chunks), int(chunks)))
+	for i, yes := range there.Chunks {
 		if yes {
-			bits.Set(i)
+			stored.Present.Set(i)
 		}
 	}
-	return reply(&proto.UploadOpenReply{Upload: stored.Upload, Chunk: proto.ChunkSize, Present: bits})
+	r := Reply{Header: stored.Append(nil)}
+	if len(there.Hints) > 0 {
+		r.Parts = []Part{{Bytes: there.Hints}}
+	}
+	return r
 }
 
 // beginUploadChunk claims the chunk's range. One that is present already is read to nothing.
@@ -51,10 +57,11 @@ func beginUploadChunk(s *Service, c *Call) Outcome {
 
 // finishUploadChunk verifies, syncs and records the chunk, while the next one arrives.
 func finishUploadChunk(_ *Service, c *Call) Outcome {
-	if err := c.State.(*store.Chunk).Finish(); err != nil {
+	chunk := c.State.(*store.Chunk)
+	if err := chunk.Finish(); err != nil {
 		return fail(err)
 	}
-	return reply(&proto.UploadChunkReply{})
+	return reply(&proto.UploadChunkReply{Present: chunk.Present()})
 }
 
 func abortUploadChunk(_ *Service, c *Call) { c.State.(*store.Chunk).Abort() }

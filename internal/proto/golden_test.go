@@ -67,17 +67,22 @@ var samples = map[Type]sample{
 		reply:       &PutObjectsReply{Failed: []EntryError{{2, HashMismatch, "the bytes are not what their hash says"}}},
 	},
 	TypeUploadOpen: {
-		request: &UploadOpen{Key: sampleKey, Size: largeSize},
-		reply:   &UploadOpenReply{Upload: 19, Chunk: ChunkSize, Present: Bitmap{0b01}},
+		request:   &UploadOpen{Key: sampleKey, Size: largeSize, Probe: &sampleProbe, Label: "zeros \xff.img", Sparse: true, Own: true, After: 17},
+		reply:     &UploadOpenReply{Upload: 19, Chunk: ChunkSize, Found: true, Present: Bitmap{0b01}},
+		replyBody: "\xd1\xb2\x7c\x83\x02\x47\xd3\xe7",
 	},
 	TypeUploadChunk: {
 		request:     &UploadChunk{Upload: 19, Index: 1, Value: tailValue},
 		requestBody: "tail\n",
-		reply:       &UploadChunkReply{},
+		reply:       &UploadChunkReply{Present: true},
 	},
 	TypeUploadSeal: {
 		request: &UploadSeal{Key: sampleKey, Upload: 19, Size: largeSize, Hash: largeHash},
 		reply:   &UploadSealReply{},
+	},
+	TypeProbe: {
+		request: &ProbeRequest{Size: largeSize, Probe: sampleProbe},
+		reply:   &ProbeReply{Held: &largeHash, Relative: &largeHash, RelativeSize: largeSize, Partial: true},
 	},
 	TypeCommit: {
 		request: &Commit{Key: sampleKey, Changes: []Change{
@@ -120,6 +125,24 @@ var samples = map[Type]sample{
 		reply:     &GetObjectsReply{Objects: []GotObject{{Size: 6}, {Size: 0}, {Code: TooLarge, Size: largeSize}, {Code: NotFound}}},
 		replyBody: "hello\n",
 	},
+	TypeUploads: {
+		request: &Uploads{After: 18},
+		reply: &UploadsReply{More: true, Uploads: []Unfinished{
+			{Upload: 19, Size: largeSize, Present: ChunkSize, Label: "zeros \xff.img", Device: "laptop", Began: 1763755200000000000, Touched: 1763755260000000000},
+			{Upload: 23, Size: -1, Present: 0, Began: 1763755200000000001, Touched: 1763755200000000001},
+		}},
+	},
+	TypeUploadCancel: {
+		request: &UploadCancel{Key: sampleKey, Upload: 19},
+		reply:   &UploadCancelReply{},
+	},
+}
+
+// sampleProbe is that of the content of largeHash.
+var sampleProbe = Probe{
+	Head:   Key{0x3b, 0xde, 0xaf, 0x8f, 0x8e, 0x98, 0x78, 0x0b, 0x31, 0x81, 0x06, 0xaa, 0xfd, 0xc3, 0xca, 0x25},
+	Middle: Key{0x3b, 0xde, 0xaf, 0x8f, 0x8e, 0x98, 0x78, 0x0b, 0x31, 0x81, 0x06, 0xaa, 0xfd, 0xc3, 0xca, 0x25},
+	Tail:   Key{0xbf, 0x94, 0xea, 0x60, 0x2c, 0xa6, 0x36, 0x38, 0x84, 0x98, 0x04, 0x2d, 0x62, 0x1f, 0xf0, 0x19},
 }
 
 var sampleEntries = []Entry{

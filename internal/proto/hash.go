@@ -1,6 +1,9 @@
 package proto
 
-import "encoding/hex"
+import (
+	"encoding/hex"
+	"math/bits"
+)
 
 // Hash is a plain BLAKE3-256, 64 lower-case hex digits on the wire.
 type Hash [32]byte
@@ -29,6 +32,14 @@ func (m Bitmap) Get(i int) bool { return i/8 < len(m) && m[i/8]&(1<<(i%8)) != 0 
 
 // Set sets bit i, which must be within the map.
 func (m Bitmap) Set(i int) { m[i/8] |= 1 << (i % 8) }
+
+// Count is the number of bits that are set.
+func (m Bitmap) Count() (n int) {
+	for _, b := range m {
+		n += bits.OnesCount8(b)
+	}
+	return n
+}
 
 // NewBitmap makes a bitmap of n zero bits.
 func NewBitmap(n int) Bitmap { return make(Bitmap, (n+7)/8) }

@@ -85,6 +85,8 @@ func inside(fields []field, name string) []field {
 		return changedFields
 	case &fields[0] == &getObjectsReplyFields[0]:
 		return gotObjectFields
+	case &fields[0] == &uploadsReplyFields[0]:
+		return unfinishedFields
 	}
 	return entryFields
 }
@@ -97,9 +99,11 @@ func mayGo(row *Row, reply bool, m member) bool {
 	case name == "commit.entries.node", name == "commit.entries.version", name == "get-objects.objects.size":
 		object, _, _ := strings.Cut(m.before[strings.LastIndex(m.before, "{"):]+m.after, "}")
 		return strings.Contains(object, `"code"`) // of what failed nothing more need be said
+	case name == "upload-open.size", name == "upload-open.head", name == "upload-open.middle", name == "upload-open.tail":
+		return false // a probe is whole, and that of a size; its absence is no field's absence
 	case reply:
-		return strings.Contains(" hello.agent quota.limit put-objects.failed put-objects.failed.message upload-open.present list.more "+
-			"commit.entries.message ", " "+name+" ")
+		return strings.Contains(" hello.agent quota.limit put-objects.failed put-objects.failed.message upload-open.found upload-open.present upload-chunk.present list.more "+
+			"commit.entries.message probe.held probe.partial uploads.more uploads.uploads.size uploads.uploads.label uploads.uploads.device ", " "+name+" ")
 	}
 	layout := lookup(layouts[row.Type].request, path)
 	if row.Type == TypeCommit && strings.HasPrefix(path, "changes.") {
@@ -120,14 +124,17 @@ var layouts = map[Type]layout{
 	TypeHave:         {haveFields, haveReplyFields},
 	TypePutObjects:   {putObjectsFields, putObjectsReplyFields},
 	TypeUploadOpen:   {uploadOpenFields, uploadOpenReplyFields},
-	TypeUploadChunk:  {uploadChunkFields, nil},
+	TypeUploadChunk:  {uploadChunkFields, uploadChunkReplyFields},
 	TypeUploadSeal:   {uploadSealFields, nil},
+	TypeProbe:        {probeFields, probeReplyFields},
 	TypeCommit:       {commitFields, commitReplyFields},
 	TypeList:         {listFields, listReplyFields},
 	TypeStat:         {statFields, statReplyFields},
 	TypeChanges:      {changesFields, changesReplyFields},
 	TypeGet:          {getFields, getReplyFields},
 	TypeGetObjects:   {haveFields, getObjectsReplyFields},
+	TypeUploads:      {uploadsFields, uploadsReplyFields},
+	TypeUploadCancel: {uploadCancelFields, nil},
 }
 
 // TestMutated takes every golden header apart and, field by field, leaves it out, doubles it, adds one beside it, and

@@ -110,7 +110,7 @@ func fieldNames(set uint32) string {
 func TestProtocolFields(t *testing.T) {
 	all := map[string][]field{
 		"error": errorFields, "put-objects request: objects": objectFields, "put-objects reply: failed": entryErrorFields,
-		"commit request: changes": changeFields, "commit reply: entries": changedFields, "get-objects reply: objects": gotObjectFields,
+		"commit request: changes": changeFields, "commit reply: entries": changedFields, "get-objects reply: objects": gotObjectFields, "uploads reply: uploads": unfinishedFields,
 		"entry": entryFields,
 	}
 	for i := range Types {

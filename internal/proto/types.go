@@ -19,12 +19,15 @@ const (
 	TypeUploadOpen   Type = 12
 	TypeUploadChunk  Type = 13
 	TypeUploadSeal   Type = 14
+	TypeProbe        Type = 15
 	TypeCommit       Type = 20
 	TypeList         Type = 21
 	TypeStat         Type = 22
 	TypeChanges      Type = 23
 	TypeGet          Type = 24
 	TypeGetObjects   Type = 25
+	TypeUploads      Type = 31
+	TypeUploadCancel Type = 32
 )
 
 // Row says what may follow a prelude of this type, in both directions.
@@ -63,12 +66,14 @@ var Types = [...]Row{
 		opened(ParseHave), opened(ParseHaveReply), noBody, haveAnswers},
 	{TypePutObjects, "put-objects", false, MaxHeaderBatch, MaxObjectsBody, 0, 120 * time.Second, false,
 		opened(ParsePutObjects), opened(ParsePutObjectsReply), putObjectsBody, putObjectsAnswers},
-	{TypeUploadOpen, "upload-open", false, MaxHeader, 0, 0, 60 * time.Second, false,
+	{TypeUploadOpen, "upload-open", false, MaxHeader, 0, MaxChunks * ValueHint, 60 * time.Second, false,
 		opened(ParseUploadOpen), opened(ParseUploadOpenReply), noBody, uploadOpenAnswers},
 	{TypeUploadChunk, "upload-chunk", false, MaxHeader, ChunkSize, 0, 120 * time.Second, false,
 		opened(ParseUploadChunk), opened(ParseUploadChunkReply), uploadChunkBody, plainAnswer},
 	{TypeUploadSeal, "upload-seal", false, MaxHeader, 0, 0, 120 * time.Second, false,
 		opened(ParseUploadSeal), opened(ParseUploadSealReply), noBody, plainAnswer},
+	{TypeProbe, "probe", false, MaxHeader, 0, 0, 30 * time.Second, false,
+		opened(ParseProbe), opened(ParseProbeReply), noBody, plainAnswer},
 	{TypeCommit, "commit", false, MaxHeaderBatch, 0, 0, 120 * time.Second, false,
 		opened(ParseCommit), opened(ParseCommitReply), noBody, commitAnswers},
 	{TypeList, "list", false, MaxHeader, 0, 0, 60 * time.Second, false,
@@ -81,6 +86,10 @@ var Types = [...]Row{
 		opened(ParseGet), opened(ParseGetReply), noBody, getAnswers},
 	{TypeGetObjects, "get-objects", false, MaxHeaderBatch, 0, MaxObjectsBody, 60 * time.Second, false,
 		opened(ParseGetObjects), opened(ParseGetObjectsReply), noBody, getObjectsAnswers},
+	{TypeUploads, "uploads", false, MaxHeader, 0, 0, 30 * time.Second, false,
+		opened(ParseUploads), opened(ParseUploadsReply), noBody, uploadsAnswers},
+	{TypeUploadCancel, "upload-cancel", false, MaxHeader, 0, 0, 60 * time.Second, false,
+		opened(ParseUploadCancel), opened(ParseUploadCancelReply), noBody, plainAnswer},
 }
 
 // Lookup finds a type's row; nil: no such type.

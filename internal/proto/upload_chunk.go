@@ -10,13 +10,18 @@ type UploadChunk struct {
 }
 
 // UploadChunkReply says that the chunk is synced and verified.
-type UploadChunkReply struct{}
-
-var uploadChunkFields = []field{
-	{name: "upload", want: anInteger, least: 1, most: math.MaxInt64},
-	{name: "index", want: anInteger, most: MaxChunks - 1},
-	{name: "value", want: aHash},
+type UploadChunkReply struct {
+	Present bool // it was there before: somebody else is filling the same upload
 }
+
+var (
+	uploadChunkFields = []field{
+		{name: "upload", want: anInteger, least: 1, most: math.MaxInt64},
+		{name: "index", want: anInteger, most: MaxChunks - 1},
+		{name: "value", want: aHash},
+	}
+	uploadChunkReplyFields = []field{{name: "present", want: aBool, optional: true}}
+)
 
 // ParseUploadChunk reads the header of an upload-chunk.
 func ParseUploadChunk(raw []byte) (*UploadChunk, error) {
@@ -43,11 +48,17 @@ func (x *UploadChunk) Append(b []byte) []byte {
 
 // ParseUploadChunkReply reads the header of the reply to an upload-chunk.
 func ParseUploadChunkReply(raw []byte) (*UploadChunkReply, error) {
-	return result(&UploadChunkReply{}, parseNothing(raw, MaxReplyHeader))
+	x := &UploadChunkReply{}
+	return result(x, parse(raw, MaxReplyHeader, uploadChunkReplyFields, func(_ string, v *value) { x.Present = v.n == 1 }))
 }
 
-// Append appends nothing: no bytes mean {}.
-func (x *UploadChunkReply) Append(b []byte) []byte { return b }
+// Append appends the header as JSON to b; most often that is nothing, which means {}.
+func (x *UploadChunkReply) Append(b []byte) []byte {
+	if !x.Present {
+		return b
+	}
+	return closeObject(appendTrue(append(b, '{'), "present", true))
+}
 
 // uploadChunkBody: a chunk has at least one byte. Which one is the last, and how long that is, the store knows.
 func uploadChunkBody(_ Header, length uint64) *Error {

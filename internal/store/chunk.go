@@ -89,11 +89,13 @@ func (c *Chunk) claim() error {
 		c.present = true
 		return nil
 	}
-	if c.upload.Size >= 0 {
+	if c.upload.Size >= 0 && !c.upload.Sparse {
 		return nil // charged and allocated when it was opened
 	}
-	if err := c.s.read(func(tx *db.Tx) error { return room(tx, c.w, c.length) }); err != nil {
-		return err
+	if c.upload.Size < 0 {
+		if err := c.s.read(func(tx *db.Tx) error { return room(tx, c.w, c.length) }); err != nil {
+			return err
+		}
 	}
 	if err := c.s.mayUpload(c.length); err != nil {
 		return err

@@ -43,7 +43,7 @@ var doings = map[string]func(s *Store, w Who) error{
 		return uploadWhole(s, w, 3, bytesOf(18, 9000), 9000)
 	},
 	"sweep": func(s *Store, w Who) error {
-		if _, err := s.UploadOpen(w, Once{Key: [16]byte{4}, Type: 12}, 1<<20, numberReply); err != nil {
+		if _, err := s.UploadOpen(w, Once{Key: [16]byte{4}, Type: 12}, Opening{Size: 1 << 20}, numberReply); err != nil {
 			return err
 		}
 		return s.sweep(context.Background(), afterUploads())
@@ -58,7 +58,7 @@ var kept = map[string][][]byte{
 
 // uploadWhole sends a content in chunks under keys that are the same each time.
 func uploadWhole(s *Store, w Who, key byte, content []byte, size int64) error {
-	raw, err := s.UploadOpen(w, Once{Key: [16]byte{key}, Type: 12}, size, numberReply)
+	raw, err := s.UploadOpen(w, Once{Key: [16]byte{key}, Type: 12}, Opening{Size: size}, numberReply)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func TestUploadLargerThanTheDisk(t *testing.T) {
 	data := newFolder(t, 0)
 	s := openSlot(t, data, 0, nil)
 	w := account(t, s, "ann")
-	if _, err := s.UploadOpen(w, newOnce(12), uploadChunks*ChunkSize, numberReply); !errors.Is(err, ErrSpace) {
+	if _, err := s.UploadOpen(w, newOnce(12), Opening{Size: uploadChunks * ChunkSize}, numberReply); !errors.Is(err, ErrSpace) {
 		t.Fatal(err)
 	}
 	if held := usage(t, s, w); held != 0 {
@@ -90,14 +90,14 @@ func TestUploadTakenBack(t *testing.T) {
 	s := openSlot(t, data, 0, nil)
 	w := account(t, s, "ann")
 	key := newOnce(12)
-	raw, err := s.UploadOpen(w, key, 5000, numberReply)
+	raw, err := s.UploadOpen(w, key, Opening{Size: 5000}, numberReply)
 	must(t, err)
 	must(t, s.takeBack(w, key, 1))
 	if held := usage(t, s, w); held != 0 {
 		t.Errorf("charged %d", held)
 	}
 	audit(t, data, true)
-	again, err := s.UploadOpen(w, key, 5000, numberReply)
+	again, err := s.UploadOpen(w, key, Opening{Size: 5000}, numberReply)
 	if err != nil || string(again) == string(raw) {
 		t.Error(string(again), err)
 	}

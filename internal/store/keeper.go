@@ -117,7 +117,7 @@ func (s *Store) sweep(ctx context.Context, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := s.sweepUploads(ctx, before(uploadKept)); err != nil {
+	if err := s.sweepUploads(ctx, before(s.config.Policy.Partials)); err != nil {
 		return err
 	}
 	return s.discardAll()
@@ -160,6 +160,12 @@ func (s *Store) sweepUpload(u *db.Upload, before int64) error {
 	} else if !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	_, err = s.endUpload(u.Account, u.ID, before, nothingElse)
-	return err
+	return s.writeAnyway(func(tx *db.Tx) error {
+		now, err := tx.Upload(u.Account, u.ID)
+		if err != nil || now == nil || now.Touched >= before { // somebody goes on with it after all
+			return err
+		}
+		_, err = endUpload(tx, u.Account, u.ID)
+		return err
+	})
 }

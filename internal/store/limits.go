@@ -31,14 +31,13 @@ const (
 
 // Times.
 const (
-	rightsKept    = time.Second        // a remembered right is good for so long even while others commit
-	holdKept      = 24 * time.Hour     // an uploaded content that nobody named
-	uploadKept    = 7 * 24 * time.Hour // a partial upload that nobody touched
-	repeatKept    = 24 * time.Hour     // a stored reply
-	sweepEvery    = 10 * time.Minute   // none of the above is more exact
-	firstSweep    = time.Minute        // after becoming the keeper: not while everybody reconnects
-	sweepBatch    = 500                // rows of one sweeping transaction, so that it holds nobody up
-	keeperTries   = time.Second        // how long after its death a keeper is replaced, at most
+	rightsKept    = time.Second      // a remembered right is good for so long even while others commit
+	holdKept      = 24 * time.Hour   // an uploaded content that nobody named
+	repeatKept    = 24 * time.Hour   // a stored reply
+	sweepEvery    = 10 * time.Minute // none of the above is more exact
+	firstSweep    = time.Minute      // after becoming the keeper: not while everybody reconnects
+	sweepBatch    = 500              // rows of one sweeping transaction, so that it holds nobody up
+	keeperTries   = time.Second      // how long after its death a keeper is replaced, at most
 	keeperTick    = 500 * time.Millisecond
 	commandWait   = 5 * time.Second // how long a command or start-up waits for schema.lock
 	collectorWait = time.Minute     // how long a check or a backup waits for the collector to finish what it has begun

@@ -49,6 +49,10 @@ func (s *Store) UploadSeal(w Who, o Once, upload, size int64, want [32]byte, rep
 	if err := s.checkSeal(w, u, fd, size, want); err != nil {
 		return nil, err
 	}
+	probe, err := readProbe(fd, size) // in place of what the client had said
+	if err != nil {
+		return nil, err
+	}
 	if err := s.step("seal verified"); err != nil {
 		return nil, err
 	}
@@ -56,7 +60,7 @@ func (s *Store) UploadSeal(w Who, o Once, upload, size int64, want [32]byte, rep
 	var answer []byte
 	err = s.write(func(tx *db.Tx) (err error) {
 		answer, err = s.once(tx, w, o, mayHave, func(tx *db.Tx) ([]byte, error) {
-			left, err = seal(tx, w, upload, size, want)
+			left, err = seal(tx, w, upload, size, want, probe)
 			return reply, err
 		})
 		return err
@@ -148,7 +152,7 @@ func atLeast(fd int, size int64) error {
 
 // seal is the transaction: the charge of the upload becomes the charge of a hold. left: a content of the same hash is
 // there already, and is taken instead.
-func seal(tx *db.Tx, w Who, upload, size int64, want [32]byte) (left bool, err error) {
+func seal(tx *db.Tx, w Who, upload, size int64, want [32]byte, probe *db.Probe) (left bool, err error) {
 	u, err := tx.Upload(w.Account, upload)
 	if err != nil {
 		return false, err
@@ -164,6 +168,11 @@ func seal(tx *db.Tx, w Who, upload, size int64, want [32]byte) (left bool, err e
 	if !left {
 		id = u.Content
 		if err := tx.CompleteContent(id, want[:], size); err != nil {
+			return false, err
+		}
+	}
+	if probe != nil {
+		if err := tx.InsertProbe(id, probe); err != nil {
 			return false, err
 		}
 	}

@@ -189,8 +189,11 @@ func TestStartUpCleans(t *testing.T) {
 	must(t, err)
 	unix.Close(fd)
 	u := openUpload(t, s, w, 1000)
-	ended, err := s.endUpload(w.Account, u, now()+1, nothingElse)
-	must(t, err)
+	var ended *db.Upload
+	must(t, s.write(func(tx *db.Tx) (err error) {
+		ended, err = endUpload(tx, w.Account, u)
+		return err
+	}))
 	// As a kill leaves it: nothing is closed but by the kernel.
 	unix.Close(s.life.fd)
 	must(t, s.db.Close())

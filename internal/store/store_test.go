@@ -233,7 +233,7 @@ func newOnce(kind uint16) Once {
 // openUpload opens an upload and gives its number.
 func openUpload(t testing.TB, s *Store, w Who, size int64) int64 {
 	t.Helper()
-	raw, err := s.UploadOpen(w, newOnce(12), size, numberReply)
+	raw, err := s.UploadOpen(w, newOnce(12), Opening{Size: size}, numberReply)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func openUpload(t testing.TB, s *Store, w Who, size int64) int64 {
 	return n
 }
 
-func numberReply(upload int64) []byte { return strconv.AppendInt(nil, upload, 10) }
+func numberReply(upload int64, _ bool) []byte { return strconv.AppendInt(nil, upload, 10) }
 
 // chunk sends one chunk of a content.
 func chunk(s *Store, w Who, upload, index int64, content []byte) error {

@@ -9,7 +9,7 @@ import (
 )
 
 func afterHolds() time.Time   { return time.Now().Add(holdKept + time.Hour) }
-func afterUploads() time.Time { return time.Now().Add(uploadKept + time.Hour) }
+func afterUploads() time.Time { return time.Now().Add(DefaultPolicy().Partials + time.Hour) }
 
 func TestSweep(t *testing.T) {
 	data := newFolder(t, 0)

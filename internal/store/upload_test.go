@@ -47,9 +47,9 @@ func TestUpload(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			gotSize, present, err := other.UploadPresent(w, u)
-			if err != nil || gotSize != opened || len(present) != len(test.order) {
-				t.Error(gotSize, present, err)
+			there, err := other.UploadPresent(w, u)
+			if err != nil || there.Size != opened || len(there.Chunks) != len(test.order) || len(there.Hints) != 8*len(test.order) {
+				t.Error(there, err)
 			}
 			if _, err := s.Find(w, sum); err != ErrNotFound {
 				t.Errorf("found before the seal: %v", err)
@@ -65,7 +65,7 @@ func TestUpload(t *testing.T) {
 					t.Fatal(string(raw), err)
 				}
 			}
-			if _, _, err := s.UploadPresent(w, u); err != ErrNotFound {
+			if _, err := s.UploadPresent(w, u); err != ErrNotFound {
 				t.Errorf("sealed, and still an upload: %v", err)
 			}
 			wantContents(t, s, w, test.content)
@@ -164,7 +164,7 @@ func TestChunkOutOfRange(t *testing.T) {
 		}
 	}
 	for _, size := range []int64{-2, uploadChunks*ChunkSize + 1, 1 << 62} {
-		if _, err := s.UploadOpen(w, newOnce(12), size, numberReply); !errors.Is(err, ErrRange) {
+		if _, err := s.UploadOpen(w, newOnce(12), Opening{Size: size}, numberReply); !errors.Is(err, ErrRange) {
 			t.Errorf("size %d: %v", size, err)
 		}
 	}
@@ -180,7 +180,7 @@ func TestUploadIsItsAccountsOnly(t *testing.T) {
 	if err := chunk(s, bob, u, 0, content); err != ErrNotFound {
 		t.Error(err)
 	}
-	if _, _, err := s.UploadPresent(bob, u); err != ErrNotFound {
+	if _, err := s.UploadPresent(bob, u); err != ErrNotFound {
 		t.Error(err)
 	}
 	if _, err := s.UploadSeal(bob, newOnce(14), u, 5000, hash.Sum(content), nil); err != ErrNotFound {
@@ -193,11 +193,11 @@ func TestUploadOpenRepeated(t *testing.T) {
 	s := openSlot(t, data, 0, nil)
 	w := account(t, s, "ann")
 	key := newOnce(12)
-	first, err := s.UploadOpen(w, key, 6000, numberReply)
+	first, err := s.UploadOpen(w, key, Opening{Size: 6000}, numberReply)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.UploadOpen(w, key, 6000, numberReply)
+	again, err := s.UploadOpen(w, key, Opening{Size: 6000}, numberReply)
 	if err != nil || !bytes.Equal(first, again) {
 		t.Error(string(again), err)
 	}
@@ -206,10 +206,10 @@ func TestUploadOpenRepeated(t *testing.T) {
 	}
 	other := key
 	other.Request[0]++
-	if _, err := s.UploadOpen(w, other, 6000, numberReply); err != ErrKeyReused {
+	if _, err := s.UploadOpen(w, other, Opening{Size: 6000}, numberReply); err != ErrKeyReused {
 		t.Error(err)
 	}
-	if _, err := s.UploadOpen(w, newOnce(12), 6000, numberReply); err != ErrQuota {
+	if _, err := s.UploadOpen(w, newOnce(12), Opening{Size: 6000}, numberReply); err != ErrQuota {
 		t.Error(err)
 	}
 	audit(t, data, true)

@@ -39,7 +39,7 @@ func TestErrorSeenByAnother(t *testing.T) {
 	content := make([]byte, size)
 	fill(content, r.seed)
 	var upload int64
-	_, err = a.UploadOpen(who, store.Once{Key: [16]byte{1}, Type: 12}, size, func(u int64) []byte { upload = u; return []byte("opened") })
+	_, err = a.UploadOpen(who, store.Once{Key: [16]byte{1}, Type: 12}, store.Opening{Size: size}, func(u int64, _ bool) []byte { upload = u; return []byte("opened") })
 	r.must(err)
 	begin := func(s *store.Store, index int64) *store.Chunk {
 		r.Helper()

@@ -23,8 +23,8 @@ CREATE TABLE probe (
   middle  BLOB    NOT NULL,
   tail    BLOB    NOT NULL
 ) STRICT;
-CREATE INDEX probe_head ON probe (head);
-CREATE INDEX probe_tail ON probe (tail);
+CREATE INDEX probe_head ON probe (head, size);
+CREATE INDEX probe_tail ON probe (tail, size);
 
 -- An upload knows who began it and what its user calls it; sparse: its file was not allocated ahead.
 ALTER TABLE upload ADD COLUMN device INTEGER;

@@ -1,0 +1,66 @@
+package db
+
+// Probe is a content's size and the hashes of a few of its ranges.
+type Probe struct {
+	Size               int64
+	Head, Middle, Tail [16]byte
+}
+
+// InsertProbe notes a content's probe, in place of what an upload's client had said.
+func (tx *Tx) InsertProbe(content int64, p *Probe) error {
+	_, _, err := tx.exec(`INSERT OR REPLACE INTO probe (content, size, head, middle, tail) VALUES (?, ?, ?, ?, ?)`,
+		content, p.Size, p.Head[:], p.Middle[:], p.Tail[:])
+	return err
+}
+
+// DeleteProbe removes the probe of a content that goes.
+func (tx *Tx) DeleteProbe(content int64) error {
+	_, _, err := tx.exec(`DELETE FROM probe WHERE content = ?`, content)
+	return err
+}
+
+// likes bounds how many contents with the same ranges are looked at: the starts of empty disk images are all the same.
+const likes = 256
+
+// HeldProbe finds a complete content of this size and probe that an account holds; nil: there is none.
+func (tx *Tx) HeldProbe(account int64, p *Probe) (hash []byte, err error) {
+	_, err = tx.row(`SELECT hash FROM content WHERE id IN
+			(SELECT content FROM probe WHERE head = ?1 AND size = ?3 AND middle = ?4 AND tail = ?5 LIMIT ?6)
+		AND complete = 1 AND damaged IS NULL AND `+heldBySecond+` LIMIT 1`,
+		[]any{p.Head[:], account, p.Size, p.Middle[:], p.Tail[:], likes}, &hash)
+	return hash, err
+}
+
+// Relative finds the largest complete content an account holds that begins or ends as the probe says; nil: there is none.
+func (tx *Tx) Relative(account int64, p *Probe) (hash []byte, size int64, err error) {
+	for _, by := range []struct {
+		sql  string
+		part []byte
+	}{
+		{`SELECT hash, size FROM content WHERE id IN (SELECT content FROM probe WHERE head = ?1 ORDER BY size DESC LIMIT ?3)
+			AND complete = 1 AND damaged IS NULL AND ` + heldBySecond + ` ORDER BY size DESC LIMIT 1`, p.Head[:]},
+		{`SELECT hash, size FROM content WHERE id IN (SELECT content FROM probe WHERE tail = ?1 ORDER BY size DESC LIMIT ?3)
+			AND complete = 1 AND damaged IS NULL AND ` + heldBySecond + ` ORDER BY size DESC LIMIT 1`, p.Tail[:]},
+	} {
+		var h []byte
+		var n int64
+		found, err := tx.row(by.sql, []any{by.part, account, likes}, &h, &n)
+		if err != nil {
+			return nil, 0, err
+		}
+		if found && n > size {
+			hash, size = h, n
+		}
+	}
+	return hash, size, nil
+}
+
+// UploadByProbe finds an account's first upload after another whose client has said this size and probe; 0: there is none.
+func (tx *Tx) UploadByProbe(account int64, p *Probe, after int64) (id int64, err error) {
+	_, err = tx.row(`SELECT upload.id FROM upload JOIN probe ON probe.content = upload.content
+		WHERE upload.account = CAST(? AS INTEGER) AND upload.id > CAST(? AS INTEGER) AND probe.size = CAST(? AS INTEGER)
+			AND probe.head = CAST(? AS BLOB) AND probe.middle = CAST(? AS BLOB) AND probe.tail = CAST(? AS BLOB)
+		ORDER BY upload.id LIMIT 1`,
+		[]any{account, after, p.Size, p.Head[:], p.Middle[:], p.Tail[:]}, &id)
+	return id, err
+}
