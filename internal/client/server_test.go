@@ -294,12 +294,15 @@ func (q *request) normalUpload(body []byte) {
 			return
 		}
 		present := proto.NewBitmap(int(proto.Chunks(max(h.Size, 0))))
-		for i := range u.chunks {
-			if h.Size >= 0 {
+		var hints []byte
+		for i := range proto.Chunks(max(h.Size, 0)) {
+			if b, found := u.chunks[i]; found {
 				present.Set(int(i))
+				value := hash.ChunkValue(b, i)
+				hints = append(hints, value[:proto.ValueHint]...)
 			}
 		}
-		q.reply(&proto.UploadOpenReply{Upload: u.id, Chunk: ChunkSize, Present: present}, nil)
+		q.reply(&proto.UploadOpenReply{Upload: u.id, Chunk: ChunkSize, Present: present}, hints)
 	case *proto.UploadChunk:
 		u := q.upload(h.Upload)
 		if u != nil && u.sealed {
