@@ -16,7 +16,9 @@ func (r *Remote) Probe(ctx context.Context, size int64, p *hash.Probe) (*proto.P
 	return got.header.(*proto.ProbeReply), nil
 }
 
-func wireProbe(p *hash.Probe) proto.Probe { return proto.Probe{Head: p.Head, Middle: p.Middle, Tail: p.Tail} }
+func wireProbe(p *hash.Probe) proto.Probe {
+	return proto.Probe{Head: p.Head, Middle: p.Middle, Tail: p.Tail}
+}
 
 // Unfinished is an upload of this account that has begun and is not sealed.
 type Unfinished = proto.Unfinished
