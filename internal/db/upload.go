@@ -50,7 +50,7 @@ func (tx *Tx) Upload(account, id int64) (*Upload, error) {
 
 // UploadOf finds the upload of an unfinished content; nil: there is none.
 func (tx *Tx) UploadOf(content int64) (*Upload, error) {
-	all, err := tx.uploads(`SELECT id, account, content, size, charged, touched FROM upload WHERE content = ?`, content)
+	all, err := tx.uploads(`SELECT `+uploadColumns+` FROM upload WHERE content = ?`, content)
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
