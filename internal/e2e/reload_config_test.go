@@ -13,14 +13,19 @@ import (
 	"sluice/internal/proto"
 )
 
+// long says that these are the long tests (make torture).
+func long() bool { return os.Getenv("SLUICE_TORTURE") != "" }
+
 // rounds is how many reloads or upgrades a test makes; more in the long tests.
 func rounds(few, many int) int {
-	if os.Getenv("SLUICE_TORTURE") != "" {
+	if long() {
 		return many
 	}
 	return few
 }
 
+// TestReloadUnderLoad is L3 of the torture rounds: the configuration is read again and again while clients work, and no call of
+// theirs fails, nor is a connection refused.
 func TestReloadUnderLoad(t *testing.T) {
 	v := startService(t, "workers = 2")
 	l := startLoad(&v.server)
