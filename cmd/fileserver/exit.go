@@ -25,6 +25,9 @@ const (
 	codeInterrupted = 130
 )
 
+// errIntegrity says that what is kept is not what it should be.
+var errIntegrity = errors.New("damage was found")
+
 // codeOf is the exit code of err; the first row that fits.
 func codeOf(err error) int {
 	var start *parent.StartUpError
@@ -53,6 +56,7 @@ func codeOf(err error) int {
 		{parent.ErrBusy, codeTemporary},
 		{control.ErrNotRunning, codeNotFound},
 		{store.ErrDamaged, codeIntegrity},
+		{errIntegrity, codeIntegrity},
 		{store.ErrNewer, codeVersion},
 		{store.ErrOutdated, codeVersion},
 		{store.ErrInUse, codeTemporary},

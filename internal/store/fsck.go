@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"sluice/internal/db"
@@ -35,6 +36,8 @@ type FsckConfig struct {
 	OnCommit func()
 	// Tell is called with every finding as it is found; nil: nobody listens.
 	Tell func(Finding)
+
+	Progress *Progress
 }
 
 // Finding is one thing that is not as it must be.
@@ -109,6 +112,9 @@ type checker struct {
 func Fsck(ctx context.Context, config FsckConfig) (*FsckReport, error) {
 	report := new(FsckReport)
 	f := folder(config.Data)
+	if _, err := os.Stat(f.database()); err != nil {
+		return nil, fmt.Errorf("there is no database: %w", err)
+	}
 	l, err := lockFile(f.schemaLock(), shared, commandWait)
 	if err != nil {
 		return nil, err
@@ -133,11 +139,17 @@ func Fsck(ctx context.Context, config FsckConfig) (*FsckReport, error) {
 }
 
 func (c *checker) run() error {
-	for _, step := range []func() error{c.rows, c.lives, c.segments, c.objects, c.strangers} {
+	for _, step := range []struct {
+		doing string
+		do    func() error
+	}{
+		{"rows", c.rows}, {"lives", c.lives}, {"segments", c.segments}, {"objects", c.objects}, {"other files", c.strangers},
+	} {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
-		err := step()
+		c.config.Progress.Doing(step.doing, 0)
+		err := step.do()
 		if errors.Is(err, db.ErrDamaged) { // the other steps may still find something
 			c.find(findDatabase, "%v", err)
 		} else if err != nil {

@@ -243,6 +243,7 @@ func (c *checker) content(fd int, e db.Extent, offset int64) {
 	if c.config.Bytes && !e.Damaged {
 		sum, n, err := hash.SumReader(&stretch{fd, offset, offset + e.Size})
 		c.report.Bytes += n
+		c.config.Progress.Add(0, n)
 		if err != nil || string(sum[:]) != string(e.Hash) {
 			c.mend(findBytes, c.marking([]db.Extent{e}), "the %d bytes of content %x are not those of its hash (%s)", e.Size, e.ID, orFine(err))
 			return
@@ -359,6 +360,7 @@ func (c *checker) numbers(dir string) ([]int64, error) {
 		all = append(all, n)
 	}
 	c.report.Files += int64(len(all))
+	c.config.Progress.Add(int64(len(all)), 0)
 	return all, nil
 }
 
