@@ -253,8 +253,12 @@ func (c *checker) names(t db.Table) error {
 		{"node", `SELECT printf('%d stands in %d of another namespace', n.id, p.id) FROM node AS n JOIN node AS p ON p.id = n.parent WHERE n.namespace <> p.namespace`},
 		{"node", `SELECT printf('%d stands in %d, which is not a folder', n.id, p.id) FROM node AS n JOIN node AS p ON p.id = n.parent WHERE p.kind <> 2`},
 		{"node", `SELECT printf('%d stands in %d, which neither is nor was there', id, parent) FROM node
-			WHERE parent IS NOT NULL AND parent NOT IN (SELECT id FROM node) AND parent NOT IN (SELECT node FROM past WHERE deleted)`},
-		{"node", `SELECT printf('%d is there and was deleted', id) FROM node WHERE id IN (SELECT node FROM past WHERE deleted)`},
+			WHERE parent IS NOT NULL AND parent NOT IN (SELECT id FROM node) AND parent NOT IN (SELECT node FROM past WHERE deleted IN (1, 3))`},
+		{"node", `SELECT printf('%d is there, was deleted by %d, and did not come again', n.id, p.until) FROM node AS n JOIN past AS p ON p.node = n.id
+			WHERE p.deleted = 1 AND p.until > CASE n.created WHEN 0 THEN n.version ELSE n.created END`},
+		{"node", `SELECT printf('%d is there and is being purged', id) FROM node WHERE id IN (SELECT node FROM past WHERE deleted = 3)`},
+		{"moment", `SELECT printf('of namespace %d ends at %d, its journal at %d', s.id, ifnull(m, 0), s.journal)
+			FROM (SELECT id, journal, (SELECT max(journal) FROM moment WHERE namespace = n.id) AS m FROM namespace AS n) AS s WHERE s.journal > 0 AND ifnull(m, 0) <> s.journal`},
 		{"root", `SELECT printf('%d of namespace %d is not there', root, id) FROM namespace WHERE root NOT IN (SELECT id FROM node WHERE parent IS NULL)`},
 		{"journal", `SELECT printf('of namespace %d is %d, but node %d has version %d', s.id, s.journal, n.id, n.version)
 			FROM node AS n JOIN namespace AS s ON s.id = n.namespace WHERE n.version > s.journal`},
