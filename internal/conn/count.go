@@ -20,6 +20,7 @@ var classes = [...]stats.Class{
 	proto.TypeUploadChunk:  stats.Upload,
 	proto.TypeUploadSeal:   stats.Change,
 	proto.TypeProbe:        stats.Lookup,
+	proto.TypeProve:        stats.Change,
 	proto.TypeCommit:       stats.Change,
 	proto.TypeList:         stats.Lookup,
 	proto.TypeStat:         stats.Lookup,

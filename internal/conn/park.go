@@ -9,12 +9,14 @@ func (c *Conn) stepPark() (state, error) {
 	switch {
 	case c.hung:
 		return closed, nil
-	case c.set.cfg.Changes() != r.park.Seen:
+	case !r.park.Deaf && c.set.cfg.Changes() != r.park.Seen:
 		r.reason = handler.News
-	case c.set.draining:
+	case !r.park.Deaf && c.set.draining:
 		r.reason = handler.Drain
 	case !now.Before(r.park.Until):
 		r.reason = handler.Limit
+	case r.park.Deaf:
+		return 0, errWait
 	default:
 		c.set.parked[c] = struct{}{}
 		if len(c.set.parked) == 1 {

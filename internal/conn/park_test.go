@@ -70,6 +70,32 @@ func TestParkAgain(t *testing.T) {
 	c.want(proto.TypeChanges, 1, proto.OK)
 }
 
+// Whoever is not to be told before a time is not, whatever happens: no news, no drain. A peer that is gone ends it.
+func TestParkDeaf(t *testing.T) {
+	r := newRig(t, options{limits: Limits{Notice: time.Millisecond}})
+	r.script.until, r.script.deaf = 150*time.Millisecond, true
+	c, gone := r.logIn(false), r.logIn(false)
+	began := time.Now()
+	c.ask(proto.TypeChanges, 1, changesHeader, nil)
+	r.waitState(park)
+	r.changes.Add(1)
+	gone.ask(proto.TypeChanges, 1, changesHeader, nil)
+	gone.Close()
+	r.waitFor("the end of one", func() bool { return r.gone.Load() == 1 })
+	r.on(r.set.Drain)
+	if p, _ := c.want(proto.TypeChanges, 1, proto.OK); p.Flags&proto.FlagClosing == 0 {
+		t.Error("the last reply does not say closing")
+	}
+	if took := time.Since(began); took < r.script.until {
+		t.Errorf("answered after %v", took)
+	}
+	if why := <-r.script.resumed; why != handler.Limit {
+		t.Errorf("resumed for %d", why)
+	}
+	c.Close()
+	r.waitFor("the end", func() bool { return r.gone.Load() == r.taken.Load() })
+}
+
 // Requests sent while one is parked are answered after it.
 func TestParkPipelined(t *testing.T) {
 	r := newRig(t, options{limits: Limits{Notice: 5 * time.Millisecond}})

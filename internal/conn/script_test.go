@@ -44,6 +44,7 @@ type script struct {
 	panics    string
 	seen      func() uint64 // what changes says it has seen
 	until     time.Duration // how long it parks
+	deaf      bool          // it parks so that only the limit ends it
 	resumed   chan handler.Reason
 	holdNext  bool         // jobs after get's begin are held
 	goodbye   bool         // fail ends the connection too
@@ -82,7 +83,7 @@ func newScript(t testing.TB) *script {
 		}},
 		proto.TypeChanges: {
 			Begin: func(*handler.Service, *handler.Call) handler.Outcome {
-				return handler.Park{Seen: s.seen(), Until: time.Now().Add(s.until)}
+				return handler.Park{Seen: s.seen(), Until: time.Now().Add(s.until), Deaf: s.deaf}
 			},
 			Resume: func(_ *handler.Service, _ *handler.Call, why handler.Reason) handler.Outcome {
 				s.pass("resume")

@@ -91,6 +91,14 @@ func (tx *Tx) ContentByHash(hash []byte) (id int64, err error) {
 	return id, err
 }
 
+// AnyContent finds a complete content of this hash and size, whoever holds it, unless its bytes are known to be damaged.
+func (tx *Tx) AnyContent(hash []byte, size int64) (c Content, found bool, err error) {
+	found, err = tx.row(`SELECT id, size, segment, offset FROM content
+		WHERE hash = ? AND complete = 1 AND size = CAST(? AS INTEGER) AND damaged IS NULL`, []any{hash, size}, &c.ID, &c.Size, &c.Segment, &c.Offset)
+	c.Complete = found
+	return c, found, err
+}
+
 // HeldContent finds a complete content that an account holds: by an upload it has not named yet, by a name or by a past
 // version in one of its namespaces. CASE asks no further than the first yes. The account is cast for the reason told at
 // nodeColumns: a join would be planned anew for every hash (30 us to 1).

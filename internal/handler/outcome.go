@@ -63,6 +63,7 @@ type Piece struct {
 type Park struct {
 	Seen  uint64 // the change counter, read before the query that found nothing
 	Until time.Time
+	Deaf  bool // only Until ends it: what is known already is not to be told earlier
 }
 
 // Close ends the connection without a reply.

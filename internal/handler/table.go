@@ -16,6 +16,7 @@ func Table() []Row {
 		{Type: proto.TypeUploadChunk, Begin: admitted(beginUploadChunk), Finish: finishUploadChunk, Abort: abortUploadChunk},
 		{Type: proto.TypeUploadSeal, Begin: admitted(beginUploadSeal)},
 		{Type: proto.TypeProbe, Begin: admitted(beginProbe)},
+		{Type: proto.TypeProve, Begin: admitted(beginProve), Resume: resumeProve},
 		{Type: proto.TypeCommit, Begin: admitted(beginCommit)},
 		{Type: proto.TypeList, Begin: admitted(beginList)},
 		{Type: proto.TypeStat, Begin: admitted(beginStat)},

@@ -92,6 +92,8 @@ func TestHostileReplies(t *testing.T) {
 	}
 }
 
+func sized(n int64) *Have { return &Have{Hashes: make([]Hash, 1), Sizes: []int64{n}} }
+
 func TestAnswers(t *testing.T) {
 	file := func(node, parent int64, name string) Entry {
 		return Entry{Node: node, Parent: parent, Name: name, Kind: KindFile}
@@ -108,10 +110,17 @@ func TestAnswers(t *testing.T) {
 		{"an account without a token", TypeHello, &Hello{Versions: []uint8{1}}, &HelloReply{Version: 1, Account: "a"}, 0, false},
 		{"a token without an account", TypeHello, &Hello{Versions: []uint8{1}, Token: "t"}, &HelloReply{Version: 1}, 0, false},
 		{"a body to a ping", TypePing, &Ping{}, &PingReply{}, 1, false},
-		{"8 bits for 8 hashes", TypeHave, &Have{make([]Hash, 8)}, &HaveReply{Bitmap{255}}, 0, true},
-		{"8 bits for 9 hashes", TypeHave, &Have{make([]Hash, 9)}, &HaveReply{Bitmap{255}}, 0, false},
-		{"16 bits for 8 hashes", TypeHave, &Have{make([]Hash, 8)}, &HaveReply{Bitmap{255, 0}}, 0, false},
-		{"a bit for a hash that was not sent", TypeHave, &Have{make([]Hash, 7)}, &HaveReply{Bitmap{255}}, 0, false},
+		{"8 bits for 8 hashes", TypeHave, &Have{Hashes: make([]Hash, 8)}, &HaveReply{Held: Bitmap{255}}, 0, true},
+		{"8 bits for 9 hashes", TypeHave, &Have{Hashes: make([]Hash, 9)}, &HaveReply{Held: Bitmap{255}}, 0, false},
+		{"16 bits for 8 hashes", TypeHave, &Have{Hashes: make([]Hash, 8)}, &HaveReply{Held: Bitmap{255, 0}}, 0, false},
+		{"a bit for a hash that was not sent", TypeHave, &Have{Hashes: make([]Hash, 7)}, &HaveReply{Held: Bitmap{255}}, 0, false},
+		{"a challenge", TypeHave, sized(LeastProof), &HaveReply{Bitmap{0}, []Challenge{{Index: 0}}}, 0, true},
+		{"a challenge for what is held", TypeHave, sized(LeastProof), &HaveReply{Bitmap{1}, []Challenge{{Index: 0}}}, 0, false},
+		{"a challenge for a small content", TypeHave, sized(LeastProof - 1), &HaveReply{Bitmap{0}, []Challenge{{Index: 0}}}, 0, false},
+		{"a challenge for what was not asked", TypeHave, sized(LeastProof), &HaveReply{Bitmap{0}, []Challenge{{Index: 1}}}, 0, false},
+		{"a challenge without sizes", TypeHave, &Have{Hashes: make([]Hash, 1)}, &HaveReply{Bitmap{0}, []Challenge{{Index: 0}}}, 0, false},
+		{"9 bits for 9 proofs", TypeProve, &Prove{make([]Proof, 9)}, &ProveReply{Bitmap{255, 1}}, 0, true},
+		{"10 bits for 9 proofs", TypeProve, &Prove{make([]Proof, 9)}, &ProveReply{Bitmap{255, 2}}, 0, false},
 		{"a failure of what was sent", TypePutObjects, &PutObjects{make([]Object, 2)}, &PutObjectsReply{[]EntryError{{Entry: 1}}}, 0, true},
 		{"a failure of what was not", TypePutObjects, &PutObjects{make([]Object, 2)}, &PutObjectsReply{[]EntryError{{Entry: 2}}}, 0, false},
 		{"no chunk present", TypeUploadOpen, &UploadOpen{Size: 5 * ChunkSize}, &UploadOpenReply{}, 0, true},

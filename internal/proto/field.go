@@ -14,6 +14,7 @@ const (
 	aHash   // 64 lower-case hex digits
 	aKey    // 32 lower-case hex digits
 	aBitmap // lower-case hex digits of least..most bytes
+	aBytes  // the same, and not a map
 	aWord   // one of words
 	anArray // least..most values, looked at by the setter
 )
@@ -155,7 +156,7 @@ func (f *field) readString(s string, v *value) (ok bool, err *Error) {
 		ok = decodeHex(v.hash[:], s)
 	case aKey:
 		ok = decodeHex(v.key[:], s)
-	case aBitmap:
+	case aBitmap, aBytes:
 		if n := int64(len(s) / 2); n >= f.least && n <= f.most {
 			v.bits = make(Bitmap, n)
 			ok = decodeHex(v.bits, s)

@@ -26,8 +26,8 @@ var (
 
 // ParseGetObjects reads the header of a get-objects.
 func ParseGetObjects(raw []byte) (*GetObjects, error) {
-	hashes, err := parseHashes(raw)
-	return result(&GetObjects{hashes}, err)
+	x := &GetObjects{}
+	return result(x, parse(raw, MaxHeaderBatch, hashesFields, func(_ string, v *value) { x.Hashes = takeHashes(v) }))
 }
 
 // Append appends the header as JSON to b.

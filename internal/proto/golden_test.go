@@ -44,6 +44,25 @@ const (
 	sampleToken = "b3f9c1d2e4a5968778695a4b3c2d1e0f00112233445566778899aabbccddeeff"
 )
 
+// sampleNonce ends on 1 January 2030; its MAC is made up.
+var sampleNonce = append(sampleKey[:], unhexedBytes("1a46e83335d50000"+"17c807acefd2a8b3b5ac0efa4ef90b3a7bc84657d7786c33abfbf9769c5839df")...)
+
+// sampleTags are of the 9 ranges that a content of largeSize is proven in; they are made up.
+func sampleTags() (tags []byte) {
+	for i := range byte(9) {
+		tags = append(tags, bytes.Repeat([]byte{0xA0 + i}, TagLen)...)
+	}
+	return tags
+}
+
+func unhexedBytes(s string) []byte {
+	b := make([]byte, len(s)/2)
+	if !decodeHex(b, s) {
+		panic("not bytes: " + s)
+	}
+	return b
+}
+
 var sampleKey = Key{0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF}
 
 // samples has one row for every row of Types: a type without one fails TestGolden.
@@ -60,7 +79,14 @@ var samples = map[Type]sample{
 		reply:   &DeviceRevokeReply{},
 	},
 	TypeQuota: {request: &Quota{}, reply: &QuotaReply{Used: 1 << 40, Held: 6, Limit: 2 << 40}},
-	TypeHave:  {request: &Have{Hashes: []Hash{emptyHash, helloHash, largeHash}}, reply: &HaveReply{Held: Bitmap{0b101}}},
+	TypeHave: {
+		request: &Have{Hashes: []Hash{emptyHash, largeHash, helloHash}, Sizes: []int64{0, largeSize, 6}},
+		reply:   &HaveReply{Held: Bitmap{0b101}, Challenges: []Challenge{{Index: 1, Nonce: sampleNonce}}},
+	},
+	TypeProve: {
+		request: &Prove{Proofs: []Proof{{Hash: largeHash, Size: largeSize, Nonce: sampleNonce, Tags: sampleTags()}}},
+		reply:   &ProveReply{Linked: Bitmap{1}},
+	},
 	TypePutObjects: {
 		request:     &PutObjects{Objects: []Object{{emptyHash, 0}, {helloHash, 6}, {linkHash, 7}}},
 		requestBody: "hello\nMAIN.GO",

@@ -17,6 +17,21 @@ var batches = []struct {
 		return (&Hello{Versions: bytes.Repeat([]byte{1}, n)}).Append(nil)
 	}},
 	{"have", opened(ParseHave), 1, MaxBatch, func(n int) []byte { return (&Have{Hashes: make([]Hash, n)}).Append(nil) }},
+	{"have sizes", opened(ParseHave), 1, MaxBatch, func(n int) []byte {
+		x := &Have{Hashes: make([]Hash, n)}
+		for range n {
+			x.Sizes = append(x.Sizes, MaxContent)
+		}
+		return x.Append(nil)
+	}},
+	{"have reply", opened(ParseHaveReply), 0, MaxBatch, func(n int) []byte {
+		x := &HaveReply{Held: make(Bitmap, (MaxBatch+7)/8)}
+		for i := range n {
+			x.Challenges = append(x.Challenges, Challenge{i, make([]byte, NonceLen)})
+		}
+		return x.Append(nil)
+	}},
+	{"prove", opened(ParseProve), 1, MaxProofs, func(n int) []byte { return manyProofs(n).Append(nil) }},
 	{"get-objects", opened(ParseGetObjects), 1, MaxBatch, func(n int) []byte { return (&GetObjects{Hashes: make([]Hash, n)}).Append(nil) }},
 	{"put-objects", opened(ParsePutObjects), 1, MaxBatch, func(n int) []byte { return (&PutObjects{Objects: make([]Object, n)}).Append(nil) }},
 	{"commit", opened(ParseCommit), 1, MaxBatch, func(n int) []byte { return manyChanges(n).Append(nil) }},
@@ -54,6 +69,21 @@ var batches = []struct {
 		}
 		return x.Append(nil)
 	}},
+}
+
+func manyProofs(n int) *Prove {
+	x := &Prove{}
+	for range n {
+		x.Proofs = append(x.Proofs, Proof{Size: MaxContent, Nonce: make([]byte, NonceLen), Tags: make([]byte, MaxTags*TagLen)})
+	}
+	return x
+}
+
+// TestGreatestProve: with all its tags it fits its header.
+func TestGreatestProve(t *testing.T) {
+	if n := len(manyProofs(MaxProofs).Append(nil)); n > MaxHeader {
+		t.Errorf("%d bytes", n)
+	}
 }
 
 func TestBatches(t *testing.T) {

@@ -87,6 +87,10 @@ func inside(fields []field, name string) []field {
 		return gotObjectFields
 	case &fields[0] == &uploadsReplyFields[0]:
 		return unfinishedFields
+	case &fields[0] == &haveReplyFields[0]:
+		return challengeFields
+	case &fields[0] == &proveFields[0]:
+		return proofFields
 	}
 	return entryFields
 }
@@ -102,7 +106,7 @@ func mayGo(row *Row, reply bool, m member) bool {
 	case name == "upload-open.size", name == "upload-open.head", name == "upload-open.middle", name == "upload-open.tail":
 		return false // a probe is whole, and that of a size; its absence is no field's absence
 	case reply:
-		return strings.Contains(" hello.agent quota.limit put-objects.failed put-objects.failed.message upload-open.found upload-open.present upload-chunk.present list.more "+
+		return strings.Contains(" hello.agent quota.limit have.challenges put-objects.failed put-objects.failed.message upload-open.found upload-open.present upload-chunk.present list.more "+
 			"commit.entries.message probe.held probe.partial uploads.more uploads.uploads.size uploads.uploads.label uploads.uploads.device ", " "+name+" ")
 	}
 	layout := lookup(layouts[row.Type].request, path)
@@ -127,12 +131,13 @@ var layouts = map[Type]layout{
 	TypeUploadChunk:  {uploadChunkFields, uploadChunkReplyFields},
 	TypeUploadSeal:   {uploadSealFields, nil},
 	TypeProbe:        {probeFields, probeReplyFields},
+	TypeProve:        {proveFields, proveReplyFields},
 	TypeCommit:       {commitFields, commitReplyFields},
 	TypeList:         {listFields, listReplyFields},
 	TypeStat:         {statFields, statReplyFields},
 	TypeChanges:      {changesFields, changesReplyFields},
 	TypeGet:          {getFields, getReplyFields},
-	TypeGetObjects:   {haveFields, getObjectsReplyFields},
+	TypeGetObjects:   {hashesFields, getObjectsReplyFields},
 	TypeUploads:      {uploadsFields, uploadsReplyFields},
 	TypeUploadCancel: {uploadCancelFields, nil},
 }
@@ -214,7 +219,7 @@ func others(f *field) []string {
 		vs = append(vs, `"true"`, "[]", "True")
 	}
 	switch f.want {
-	case aText, aSecret, aName, aHash, aKey, aBitmap, aWord:
+	case aText, aSecret, aName, aHash, aKey, aBitmap, aBytes, aWord:
 		vs = append(vs, `["a"]`, "\"\xff\"", `"\ud800"`)
 	}
 	switch f.want {
@@ -230,7 +235,7 @@ func others(f *field) []string {
 		vs = append(vs, `""`, `"."`, `".."`, `"a/b"`, `"a\u0000b"`, `"%41"`, `"%ff"`, `"`+strings.Repeat("x", 256)+`"`)
 	case aHash, aKey:
 		vs = append(vs, `""`, `"00"`, hexKey[:31]+`A"`, `"`+strings.Repeat("A", 64)+`"`, `"`+strings.Repeat("0", 63)+`"`, `"`+strings.Repeat("0", 66)+`"`)
-	case aBitmap:
+	case aBitmap, aBytes:
 		vs = append(vs, `"0"`, `"0A"`, `"`+strings.Repeat("00", int(f.most)+1)+`"`)
 	case aWord:
 		vs = append(vs, `""`, `"`+strings.ToUpper(f.words[0])+`"`, `"`+f.words[0]+` "`)

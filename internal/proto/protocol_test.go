@@ -111,7 +111,7 @@ func TestProtocolFields(t *testing.T) {
 	all := map[string][]field{
 		"error": errorFields, "put-objects request: objects": objectFields, "put-objects reply: failed": entryErrorFields,
 		"commit request: changes": changeFields, "commit reply: entries": changedFields, "get-objects reply: objects": gotObjectFields, "uploads reply: uploads": unfinishedFields,
-		"entry": entryFields,
+		"entry": entryFields, "have reply: challenges": challengeFields, "prove request: proofs": proofFields,
 	}
 	for i := range Types {
 		if f := layouts[Types[i].Type].request; f != nil {
@@ -148,13 +148,13 @@ func TestProtocolFields(t *testing.T) {
 
 func kindOf(f *field) string {
 	return [...]string{anInteger: "integer", aText: "text", aSecret: "string", aBool: "boolean", aName: "name", aHash: "hash", aKey: "key",
-		aBitmap: "bitmap", aWord: "word", anArray: "array"}[f.want]
+		aBitmap: "bitmap", aBytes: "bytes", aWord: "word", anArray: "array"}[f.want]
 }
 
 func rangeOf(f *field) string {
 	between := plainNumber(f.least) + " to " + plainNumber(f.most)
 	switch f.want {
-	case aText, aSecret, aBitmap:
+	case aText, aSecret, aBitmap, aBytes:
 		return between + " bytes"
 	case aWord:
 		return "`" + strings.Join(f.words, "` `") + "`"
@@ -211,6 +211,7 @@ func TestProtocolLimits(t *testing.T) {
 		{"chunk of an upload", ChunkSize}, {"size of a content", MaxContent}, {"nesting of a header", MaxDepth}, {"bytes of a name", MaxName},
 		{"names in a path", MaxPath}, {"bytes of a link's target", MaxLink}, {"bytes of a token", MaxToken}, {"bytes of an agent", MaxAgent},
 		{"bytes of a password", MaxPassword}, {"bytes of an error's text", MaxMessage}, {"milliseconds of a wait", MaxWaitMs},
+		{"proofs of one `prove`", MaxProofs},
 	} {
 		want = append(want, []string{l.name, amount(l.n)})
 	}

@@ -20,6 +20,7 @@ const (
 	TypeUploadChunk  Type = 13
 	TypeUploadSeal   Type = 14
 	TypeProbe        Type = 15
+	TypeProve        Type = 16
 	TypeCommit       Type = 20
 	TypeList         Type = 21
 	TypeStat         Type = 22
@@ -74,6 +75,8 @@ var Types = [...]Row{
 		opened(ParseUploadSeal), opened(ParseUploadSealReply), noBody, plainAnswer},
 	{TypeProbe, "probe", false, MaxHeader, 0, 0, 30 * time.Second, false,
 		opened(ParseProbe), opened(ParseProbeReply), noBody, plainAnswer},
+	{TypeProve, "prove", false, MaxHeader, 0, 0, 60 * time.Second, false,
+		opened(ParseProve), opened(ParseProveReply), noBody, proveAnswers},
 	{TypeCommit, "commit", false, MaxHeaderBatch, 0, 0, 120 * time.Second, false,
 		opened(ParseCommit), opened(ParseCommitReply), noBody, commitAnswers},
 	{TypeList, "list", false, MaxHeader, 0, 0, 60 * time.Second, false,

@@ -23,10 +23,10 @@ var allowed = map[string]string{
 	"metrics":        "stats",
 	"syncer":         "client proto state hash",
 	"handler":        "store proto",
-	"client":         "proto splice hash delta state",
-	"store":          "db hash delta",
+	"client":         "proto splice hash proof delta state",
+	"store":          "db hash proof delta",
 	"state":          "db",
-	"proto":          "", "splice": "", "poll": "", "handoff": "", "secure": "", "stats": "", "db": "", "cli": "", "hash": "", "delta": "",
+	"proto":          "", "splice": "", "poll": "", "handoff": "", "secure": "", "stats": "", "db": "", "cli": "", "hash": "", "proof": "", "delta": "",
 	"rooms": "",
 }
 
@@ -35,7 +35,7 @@ var homes = map[string]string{
 	"github.com/tidwall/gjson":     "proto",
 	"github.com/mattn/go-sqlite3":  "db",
 	"github.com/sirupsen/logrus":   "conn worker parent cmd/fileserver cmd/client",
-	"github.com/zeebo/blake3":      "hash",
+	"github.com/zeebo/blake3":      "hash proof",
 	"lukechampine.com/blake3":      "hash",
 	"lukechampine.com/blake3/guts": "hash",
 	"golang.org/x/crypto/argon2":   "store",

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -11,7 +12,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sluice/internal/db"
 	"sluice/internal/hash"
+	"sluice/internal/proof"
 )
 
 // The environment of a child that kills itself.
@@ -42,6 +45,33 @@ var doings = map[string]func(s *Store, w Who) error{
 		}
 		return uploadWhole(s, w, 3, bytesOf(18, 9000), 9000)
 	},
+	"prove": func(s *Store, w Who) error { // what another has uploaded
+		other := Who{Account: 2, Namespace: 2}
+		err := s.db.Write(func(tx *db.Tx) error {
+			if there, err := tx.AccountByName([]byte("bob")); err != nil || there != nil {
+				return err
+			}
+			return tx.InsertAccount([]byte("bob"), "none", 0, newEpoch(), now())
+		})
+		if err != nil {
+			return err
+		}
+		content := bytesOf(19, proof.Least+3)
+		if _, err := put(s, other, content); err != nil {
+			return err
+		}
+		p := Possession{Hash: hash.Sum(content), Size: int64(len(content))}
+		p.Nonce = s.Challenge(w, p.Hash, p.Size)
+		c := proof.Challenge{Nonce: p.Nonce, Server: s.ServerID(), Account: w.Name, Hash: p.Hash, Size: p.Size}
+		if p.Tags, err = c.Tags(bytes.NewReader(content)); err != nil {
+			return err
+		}
+		linked, err := s.Prove(w, []Possession{p})
+		if err == nil && !linked[0] {
+			err = errors.New("not linked")
+		}
+		return err
+	},
 	"sweep": func(s *Store, w Who) error {
 		if _, err := s.UploadOpen(w, Once{Key: [16]byte{4}, Type: 12}, Opening{Size: 1 << 20}, numberReply); err != nil {
 			return err
@@ -53,7 +83,8 @@ var doings = map[string]func(s *Store, w Who) error{
 // kept are the contents a doing leaves when it has succeeded.
 var kept = map[string][][]byte{
 	"small": {bytesOf(11, 3000), bytesOf(12, 5000)}, "mixed": {bytesOf(13, 100<<10), bytesOf(14, 300<<10), bytesOf(15, 10)},
-	"upload": {bytesOf(16, ChunkSize+99)}, "open": {bytesOf(17, 4000)}, "twin": {bytesOf(18, 9000)}, "sweep": nil,
+	"upload": {bytesOf(16, ChunkSize+99)}, "open": {bytesOf(17, 4000)}, "twin": {bytesOf(18, 9000)},
+	"prove": {bytesOf(19, proof.Least+3)}, "sweep": nil,
 }
 
 // uploadWhole sends a content in chunks under keys that are the same each time.
@@ -139,6 +170,9 @@ func TestCrashes(t *testing.T) {
 		{"twin", "sealed", true},
 		{"twin", "file removed", true},
 		{"twin", "transaction#5", true}, // of the removed file's row
+		{"prove", "possession verified", false},
+		{"prove", "transaction#2", false},
+		{"prove", "linked", true},
 		{"sweep", "transaction#4", true},
 		{"sweep", "file removed", true},
 		{"sweep", "transaction#5", true},

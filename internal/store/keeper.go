@@ -117,6 +117,10 @@ func (s *Store) sweep(ctx context.Context, at time.Time) error {
 	if err != nil {
 		return err
 	}
+	err = s.sweepRows(ctx, func(tx *db.Tx) (int, error) { return tx.SweepNonces(at.UnixNano(), sweepBatch) })
+	if err != nil {
+		return err
+	}
 	if err := s.sweepUploads(ctx, before(s.config.Policy.Partials)); err != nil {
 		return err
 	}

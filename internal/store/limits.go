@@ -34,6 +34,7 @@ const (
 	rightsKept    = time.Second      // a remembered right is good for so long even while others commit
 	holdKept      = 24 * time.Hour   // an uploaded content that nobody named
 	repeatKept    = 24 * time.Hour   // a stored reply
+	nonceKept     = 60 * time.Second // a challenge: time to read 64 MiB from a slow disk and to hash them
 	sweepEvery    = 10 * time.Minute // none of the above is more exact
 	firstSweep    = time.Minute      // after becoming the keeper: not while everybody reconnects
 	sweepBatch    = 500              // rows of one sweeping transaction, so that it holds nobody up

@@ -36,7 +36,8 @@ type Store struct {
 	db       *db.DB
 	schema   *lock // schema.lock, shared, for as long as the store is open
 	life     *life
-	server   string // the folder's id, hex
+	server   string   // the folder's id, hex
+	secret   [32]byte // signs challenges
 	stopped  atomic.Bool
 	segments segments
 	folders  folders
@@ -137,7 +138,15 @@ func newStore(config Config) (*Store, error) {
 	}
 	err = s.db.Read(func(tx *db.Tx) error {
 		id, err := tx.ServerID()
+		if err != nil {
+			return err
+		}
 		s.server = fmt.Sprintf("%x", id)
+		key, err := tx.Secret()
+		if err == nil && len(key) != len(s.secret) {
+			err = fmt.Errorf("%w: the server's secret is gone", ErrDamaged)
+		}
+		copy(s.secret[:], key)
 		return err
 	})
 	if err != nil {
