@@ -4,15 +4,16 @@ package db
 type Doomed struct {
 	ID      int64
 	Size    int64
-	Segment int64 // 0: a file of its own, or no bytes
+	Segment int64 // 0: a file of its own, or none as it has no bytes
+	Offset  int64
 }
 
 // Doomed lists complete contents that nothing has referred to since before a time, those that wait longest first.
 func (tx *Tx) Doomed(before int64, limit int) ([]Doomed, error) {
 	var all []Doomed
-	err := tx.rows(`SELECT id, size, segment FROM content WHERE doomed < CAST(? AS INTEGER) AND complete = 1
+	err := tx.rows(`SELECT id, size, segment, offset FROM content WHERE doomed < CAST(? AS INTEGER) AND complete = 1
 		ORDER BY doomed LIMIT CAST(? AS INTEGER)`, []any{before, limit}, func(r *Row) error {
-		all = append(all, Doomed{r.Int(0), r.Int(1), r.Int(2)})
+		all = append(all, Doomed{r.Int(0), r.Int(1), r.Int(2), r.Int(3)})
 		return nil
 	})
 	return all, err
@@ -25,11 +26,11 @@ func (tx *Tx) Condemn(id, before int64) (bool, error) {
 	return n == 1, err
 }
 
-// DeleteDoomed removes the row of a content without a file of its own, if nothing has referred to it since before a time;
-// false: something does, or it is gone.
+// DeleteDoomed removes the row of a content in a segment, if nothing has referred to it since before a time; false:
+// something does, or it is gone.
 func (tx *Tx) DeleteDoomed(id, before int64) (bool, error) {
 	n, _, err := tx.exec(`DELETE FROM content WHERE id = ? AND complete = 1 AND refs = 0 AND doomed < ?
-		AND (segment IS NOT NULL OR size = 0)`, id, before)
+		AND segment IS NOT NULL`, id, before)
 	return n == 1, err
 }
 

@@ -31,9 +31,11 @@ func (tx *Tx) Unmeasured(limit int) ([]int64, error) {
 		AND (closed = 1 OR life IN (SELECT id FROM life WHERE ended IS NOT NULL)) ORDER BY id LIMIT CAST(? AS INTEGER)`, limit)
 }
 
-// InSegment tells where the last content of a segment ends, and how many bytes all of them have.
+// InSegment tells where the last content ends that was ever in a segment, and how many bytes those have that are.
 func (tx *Tx) InSegment(id int64) (end, living int64, err error) {
-	_, err = tx.row(`SELECT ifnull(max(offset + size), 0), ifnull(sum(size), 0) FROM content WHERE segment = ?`, []any{id}, &end, &living)
+	_, err = tx.row(`SELECT max(ended, (SELECT ifnull(max(offset + size), 0) FROM content WHERE segment = CAST(?1 AS INTEGER))),
+			(SELECT ifnull(sum(size), 0) FROM content WHERE segment = CAST(?1 AS INTEGER))
+		FROM segment WHERE id = ?1`, []any{id}, &end, &living)
 	return end, living, err
 }
 
@@ -42,9 +44,9 @@ func (tx *Tx) MeasureSegment(id, size, dead int64) error {
 	return tx.run(`UPDATE segment SET closed = 1, size = ?, dead = ? WHERE id = ?`, size, dead, id)
 }
 
-// AddDead notes that contents were removed from a segment.
-func (tx *Tx) AddDead(id, bytes int64) error {
-	return tx.run(`UPDATE segment SET dead = dead + ? WHERE id = ?`, bytes, id)
+// AddDead notes that contents were removed from a segment, and where the last of them ended.
+func (tx *Tx) AddDead(id, bytes, end int64) error {
+	return tx.run(`UPDATE segment SET dead = dead + ?, ended = max(ended, ?) WHERE id = ?`, bytes, end, id)
 }
 
 // Segment is a closed segment.

@@ -78,6 +78,48 @@ var doings = map[string]func(s *Store, w Who) error{
 		}
 		return s.sweep(context.Background(), afterUploads())
 	},
+	"collect": func(s *Store, w Who) error {
+		if err := doom(s, w, 0, bytesOf(21, 5000), bytesOf(22, 300<<10), nil); err != nil {
+			return err
+		}
+		_, err := collectLater(s)
+		return err
+	},
+	"compact": func(s *Store, w Who) error {
+		if err := doom(s, w, 3, many(100, 40, 4000)...); err != nil {
+			return err
+		}
+		if g := s.segments.current; g != nil {
+			s.spoil(g) // as if it were full
+		}
+		_, err := collectLater(s)
+		return err
+	},
+}
+
+// doom puts contents that nothing names any more, and names the first ones again.
+func doom(s *Store, w Who, again int, contents ...[]byte) error {
+	if _, err := put(s, w, contents...); err != nil {
+		return err
+	}
+	if err := s.sweep(context.Background(), afterHolds()); err != nil {
+		return err
+	}
+	_, err := put(s, w, contents[:again]...)
+	return err
+}
+
+// collectLater collects as if the grace period was over.
+func collectLater(s *Store) (Collected, error) {
+	return s.newCollector(afterHolds(), commandWait, make(map[int64]bool)).round(context.Background())
+}
+
+func many(seed uint64, count, size int) [][]byte {
+	all := make([][]byte, count)
+	for i := range all {
+		all[i] = bytesOf(seed+uint64(i), size)
+	}
+	return all
 }
 
 // kept are the contents a doing leaves when it has succeeded.
@@ -85,6 +127,7 @@ var kept = map[string][][]byte{
 	"small": {bytesOf(11, 3000), bytesOf(12, 5000)}, "mixed": {bytesOf(13, 100<<10), bytesOf(14, 300<<10), bytesOf(15, 10)},
 	"upload": {bytesOf(16, ChunkSize+99)}, "open": {bytesOf(17, 4000)}, "twin": {bytesOf(18, 9000)},
 	"prove": {bytesOf(19, proof.Least+3)}, "sweep": nil,
+	"collect": nil, "compact": many(100, 3, 4000),
 }
 
 // uploadWhole sends a content in chunks under keys that are the same each time.
@@ -176,6 +219,12 @@ func TestCrashes(t *testing.T) {
 		{"sweep", "transaction#4", true},
 		{"sweep", "file removed", true},
 		{"sweep", "transaction#5", true},
+		{"collect", "contents condemned", true},
+		{"collect", "file removed", true},
+		{"compact", "contents condemned", true},
+		{"compact", "segment copied", true},
+		{"compact", "segment moved", true},
+		{"compact", "segment removed", true},
 	} {
 		t.Run(test.doing+" at "+test.at, func(t *testing.T) {
 			t.Parallel()
@@ -200,7 +249,10 @@ func TestCrashes(t *testing.T) {
 			if err := s.discardAll(); err != nil { // the keeper's, or the next start's
 				t.Fatal(err)
 			}
-			audit(t, data, false)
+			if _, err := s.Collect(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			audit(t, data, true)
 			w := account(t, s, "ann")
 			for _, c := range kept[test.doing] {
 				_, err := get(s, w, hash.Sum(c))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,6 +16,11 @@ import (
 // database, and sweeps what was never named. All workers run it; all but one wait for the lock. It returns when ctx ends.
 func (s *Store) Keeper(ctx context.Context) {
 	level := "warn" // said once aloud: a dead disk fails every try
+	aside, end := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() { s.tidy(aside) })
+	defer done.Wait()
+	defer end()
 	for {
 		l, err := lockFile(s.folder.keeperLock(), exclusive, 0)
 		if err == nil {
@@ -32,9 +38,29 @@ func (s *Store) Keeper(ctx context.Context) {
 	}
 }
 
-// keep is the keeper's work. It ends early when this store has stopped writing: another process may still be able to.
+// removedClosed is how often open descriptors of removed files are closed: until then they keep the room.
+const removedClosed = 5 * time.Second
+
+// tidy is what every process must do by itself for the keeper: say which segments it has ended, and close the files that
+// were removed.
+func (s *Store) tidy(ctx context.Context) {
+	for pause(ctx, removedClosed) {
+		s.files.dropRemoved()
+		if err := s.noteEnded(); err != nil && !s.stopped.Load() {
+			s.config.Log("warn", "note which segments are ended", err)
+		}
+	}
+}
+
+// keep is the keeper's work. It ends early when this store has stopped writing: another process may still be able to. The
+// collector works beside the rest, as it takes its time.
 func (s *Store) keep(ctx context.Context) {
 	s.config.Log("debug", "this worker is the keeper", nil)
+	ctx, end := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() { s.collecting(ctx) })
+	defer done.Wait()
+	defer end()
 	log, swept := walWatch{path: s.folder.database() + "-wal"}, time.Now().Add(firstSweep-sweepEvery)
 	for pause(ctx, keeperTick) && !s.stopped.Load() {
 		if due, cut := log.due(time.Now(), s.reserveSpent()); due {

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"sluice/internal/db"
 )
 
 // segment is a pack segment this life appends to. A run is reserved on a 4 KiB border, written, verified, synced and then
@@ -34,6 +36,7 @@ type run struct {
 type segments struct {
 	mu      sync.Mutex
 	current *segment
+	ended   []int64 // retired and unused, which no row says yet
 }
 
 // reserve gives a range for length bytes. The caller releases its segment once.
@@ -150,7 +153,7 @@ func (s *Store) release(g *segment) {
 	defer s.segments.mu.Unlock()
 	g.users--
 	if g.retired && g.users == 0 {
-		unix.Close(g.fd)
+		s.segments.end(g)
 	}
 }
 
@@ -177,8 +180,41 @@ func (a *segments) retire(g *segment) {
 	a.current = nil
 	g.retired = true
 	if g.users == 0 {
-		unix.Close(g.fd)
+		a.end(g)
 	}
+}
+
+// end is called with mu held, when nobody can write to g any more.
+func (a *segments) end(g *segment) {
+	unix.Close(g.fd)
+	if g.known.Load() {
+		a.ended = append(a.ended, g.number)
+	}
+}
+
+// noteEnded tells the collector which segments this life appends to no more.
+func (s *Store) noteEnded() error {
+	s.segments.mu.Lock()
+	ended := s.segments.ended
+	s.segments.ended = nil
+	s.segments.mu.Unlock()
+	if len(ended) == 0 {
+		return nil
+	}
+	err := s.writeAnyway(func(tx *db.Tx) error {
+		for _, number := range ended {
+			if err := tx.CloseSegment(number); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		s.segments.mu.Lock()
+		s.segments.ended = append(s.segments.ended, ended...)
+		s.segments.mu.Unlock()
+	}
+	return err
 }
 
 func (a *segments) close() {

@@ -76,10 +76,12 @@ CREATE INDEX past_place ON past (parent, name, until);                      -- v
 ALTER TABLE content ADD COLUMN damaged INTEGER;
 CREATE INDEX content_segment ON content (segment) WHERE segment IS NOT NULL;   -- what lives in a segment?
 
--- closed: its life appends to it no more. size: how long its file is, once it was cut behind the last content; NULL: not
--- yet. dead: bytes of it that belong to no content, all of them once size is known, before only those of collected ones.
+-- closed: its life appends to it no more. size: how long its file is, once it was cut behind the last content there ever was
+-- in it; NULL: not yet. ended: where the last one of those ended that were collected from it. dead: bytes of it that belong to no
+-- content, all of them once size is known, before only those of collected ones.
 ALTER TABLE segment ADD COLUMN closed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE segment ADD COLUMN size   INTEGER;
+ALTER TABLE segment ADD COLUMN ended  INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE segment ADD COLUMN dead   INTEGER NOT NULL DEFAULT 0;
 
 -- How far the last scrub came, so that the next one goes on there.

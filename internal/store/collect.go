@@ -1,0 +1,204 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sluice/internal/db"
+)
+
+const (
+	collectSoonest = time.Second // the collector looks for what is due at a tenth of the grace period, within these
+	collectLatest  = time.Minute
+	batchWait      = 200 * time.Millisecond // for another collector's batch; a backup takes longer, and is not waited for
+)
+
+// Collected is what a round of the collector has removed, or would remove.
+type Collected struct {
+	Contents int64 // complete contents that nothing named for longer than the grace period
+	Bytes    int64 // theirs
+	Segments int64 // segments that were removed
+	Copied   int64 // bytes that were copied out of them
+	Freed    int64 // bytes that the removed segments' files were longer than what was copied out of them
+	Tails    int64 // bytes taken ahead of a segment's end that its life did not need
+	Waits    int64 // contents that nothing names, within the grace period
+	Held     bool  // a backup or a check is at work: the rest is for later
+}
+
+// collector removes contents nobody names, and gives back the room they leave in segments. It is one round.
+type collector struct {
+	s      *Store
+	before int64 // what was doomed earlier is collected, ns
+	pace   *pace
+	wait   time.Duration  // for collector.lock, at each batch
+	stuck  map[int64]bool // segments that hold what cannot be moved
+	result Collected
+}
+
+// Collect removes every complete content that nothing has named for longer than the grace period, and copies what lives
+// in mostly dead segments together. It works in small batches with rests, so it may take long; ctx ends it between two. It
+// may run beside another one.
+func (s *Store) Collect(ctx context.Context) (Collected, error) {
+	return s.newCollector(time.Now(), commandWait, make(map[int64]bool)).round(ctx)
+}
+
+func (s *Store) newCollector(at time.Time, wait time.Duration, stuck map[int64]bool) *collector {
+	return &collector{
+		s: s, before: at.Add(-s.config.Policy.Grace).UnixNano(), pace: newPace(s.config.Changes), wait: wait, stuck: stuck,
+	}
+}
+
+func (c *collector) round(ctx context.Context) (Collected, error) {
+	err := c.contents(ctx)
+	if err == nil {
+		err = c.segments(ctx)
+	}
+	if errors.Is(err, ErrInUse) {
+		c.result.Held, err = true, nil
+	}
+	return c.result, err
+}
+
+// String tells it in a line of the log.
+func (c Collected) String() string {
+	return fmt.Sprintf("collected %d contents (%d bytes) and %d segments (%d bytes dead in them, %d copied), %d bytes cut off segments' ends",
+		c.Contents, c.Bytes, c.Segments, c.Freed, c.Copied, c.Tails)
+}
+
+// ToCollect tells what Collect would do, as far as can be told without doing it: segments that become mostly dead by it are
+// not among those it counts.
+func (s *Store) ToCollect() (Collected, error) {
+	var c Collected
+	err := s.read(func(tx *db.Tx) error {
+		w, err := tx.Waiting(time.Now().Add(-s.config.Policy.Grace).UnixNano())
+		if err != nil {
+			return err
+		}
+		c.Contents, c.Bytes, c.Waits = w.Due, w.DueBytes, w.All-w.Due
+		wasteful, err := tx.Wasteful(manySegments)
+		for _, g := range wasteful {
+			c.Segments++
+			c.Freed += g.Dead
+			c.Copied += g.Size - g.Dead
+		}
+		return err
+	})
+	return c, err
+}
+
+// batch does one piece of work under collector.lock, which a backup or a check holds off by taking it shared, and rests
+// after it. commits is how many transactions the piece makes.
+func (c *collector) batch(ctx context.Context, commits uint64, do func() error) error {
+	l, err := lockFile(c.s.folder.collectorLock(), exclusive, c.wait)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	err = do()
+	took := time.Since(began)
+	l.unlock()
+	if err != nil {
+		return err
+	}
+	if !c.pace.rest(ctx, took, commits) {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// contents removes doomed contents.
+func (c *collector) contents(ctx context.Context) error {
+	for ctx.Err() == nil {
+		var due []db.Doomed
+		err := c.s.read(func(tx *db.Tx) (err error) {
+			due, err = tx.Doomed(c.before, c.pace.size)
+			return err
+		})
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		before := c.result.Contents
+		if err := c.batch(ctx, 2, func() error { return c.remove(due) }); err != nil {
+			return err
+		}
+		if c.result.Contents == before { // all of them are named again
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+// removal is what a batch removes from one segment: so many bytes, the last of them before end.
+type removal struct{ bytes, end int64 }
+
+// remove removes contents, each of which the transaction looks at again: one that is named now, as the same content was
+// uploaded or linked meanwhile, stays. After it nobody can find them. Those in segments are gone then and leave dead space;
+// for those with a file of their own follows what follows an ended upload.
+func (c *collector) remove(due []db.Doomed) error {
+	var files []int64
+	var done Collected
+	err := c.s.writeAnyway(func(tx *db.Tx) error {
+		files, done = files[:0], Collected{}
+		dead := make(map[int64]removal)
+		for _, d := range due {
+			remove := tx.Condemn
+			if d.Segment != 0 {
+				remove = tx.DeleteDoomed
+			}
+			removed, err := remove(d.ID, c.before)
+			if err != nil {
+				return err
+			}
+			if !removed {
+				continue
+			}
+			done.Contents++
+			done.Bytes += d.Size
+			if d.Segment != 0 {
+				g := dead[d.Segment]
+				dead[d.Segment] = removal{g.bytes + d.Size, max(g.end, d.Offset+d.Size)}
+			} else {
+				files = append(files, d.ID)
+			}
+		}
+		for segment, g := range dead {
+			if err := tx.AddDead(segment, g.bytes, g.end); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("collect contents: %w", err)
+	}
+	c.result.Contents += done.Contents
+	c.result.Bytes += done.Bytes
+	if err := c.s.step("contents condemned"); err != nil || len(files) == 0 {
+		return err
+	}
+	if err := c.s.discard(files); err != nil {
+		return fmt.Errorf("remove collected contents: %w", err)
+	}
+	return nil
+}
+
+// collectEvery is how often the keeper looks for what is due: often enough that the grace period means what it says.
+func (p Policy) collectEvery() time.Duration {
+	return min(max(p.Grace/10, collectSoonest), collectLatest)
+}
+
+// collecting is the collector within the keeper.
+func (s *Store) collecting(ctx context.Context) {
+	stuck := make(map[int64]bool)
+	for pause(ctx, s.config.Policy.collectEvery()) && !s.stopped.Load() {
+		done, err := s.newCollector(time.Now(), batchWait, stuck).round(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.config.Log("warn", "collect what nobody names", err)
+		}
+		if done.Contents > 0 || done.Segments > 0 || done.Tails > 0 {
+			s.config.Log("info", done.String(), nil)
+		}
+	}
+}

@@ -1,0 +1,259 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/internal/db"
+	"sluice/internal/hash"
+)
+
+// stored counts the files of contents and segments.
+func stored(t testing.TB, data string) (objects, segments int) {
+	t.Helper()
+	count := func(dir string) (n int) {
+		filepath.WalkDir(dir, func(_ string, e os.DirEntry, err error) error {
+			if err == nil && !e.IsDir() {
+				n++
+			}
+			return err
+		})
+		return n
+	}
+	return count(folder(data).objects()), count(folder(data).segments())
+}
+
+func rowsIn(t testing.TB, s *Store, table string) (n int64) {
+	t.Helper()
+	must(t, s.read(func(tx *db.Tx) error {
+		_, err := db.TableOf(tx).Row(`SELECT count(*) FROM `+table, nil, &n)
+		return err
+	}))
+	return n
+}
+
+func TestCollect(t *testing.T) {
+	data := newFolder(t, 0)
+	s := openSlot(t, data, 0, nil)
+	w := account(t, s, "ann")
+	gone := [][]byte{bytesOf(1, 100), bytesOf(2, 300<<10), nil, bytesOf(3, 50<<10), bytesOf(4, Border)}
+	large := bytesOf(5, ChunkSize+5)
+	_, err := put(s, w, gone...)
+	must(t, err)
+	must(t, uploadWhole(s, w, 1, large, -1))
+	must(t, uploadWhole(s, w, 2, nil, 0)) // an empty content again, by way of a file
+	must(t, s.sweep(t.Context(), afterHolds()))
+	kept := [][]byte{bytesOf(6, 1000), bytesOf(7, 400<<10)}
+	_, err = put(s, w, kept...)
+	must(t, err)
+
+	done, err := s.Collect(t.Context())
+	if err != nil || done.Contents != 0 || done.Waits != 0 {
+		t.Fatal(done, err)
+	}
+	waits, err := s.ToCollect()
+	if err != nil || waits.Contents != 0 || waits.Waits != 6 {
+		t.Errorf("within the grace period: %+v, %v", waits, err)
+	}
+	done, err = collectLater(s)
+	if err != nil || done.Contents != 6 {
+		t.Fatal(done, err)
+	}
+	wantContents(t, s, w, kept...)
+	if n := rowsIn(t, s, "content"); n != 2 {
+		t.Errorf("%d contents", n)
+	}
+	if n := rowsIn(t, s, "chunk"); n != 0 {
+		t.Errorf("%d chunks of nothing", n)
+	}
+	if objects, _ := stored(t, data); objects != 1 {
+		t.Errorf("%d files", objects)
+	}
+	audit(t, data, true)
+	for _, c := range append(gone, large) {
+		if _, err := s.Find(w, hash.Sum(c)); err != ErrNotFound {
+			t.Error(err)
+		}
+	}
+	_, err = put(s, w, gone...)
+	must(t, err)
+	wantContents(t, s, w, gone...)
+	audit(t, data, true)
+}
+
+// Who uploads a content that is due, in the very moment: it stays if the upload's commit comes first, and is there anew if it
+// comes second. Either way it is there.
+func TestCollectorAgainstUpload(t *testing.T) {
+	small, whole, large := bytesOf(1, 3000), bytesOf(2, 300<<10), bytesOf(3, ChunkSize+9)
+	ways := map[string]struct {
+		content []byte
+		again   func(s *Store, w Who) error
+	}{
+		"put in a segment": {small, func(s *Store, w Who) error { _, err := put(s, w, small); return err }},
+		"put in a file":    {whole, func(s *Store, w Who) error { _, err := put(s, w, whole); return err }},
+		"seal":             {large, func(s *Store, w Who) error { return uploadWhole(s, w, 2, large, int64(len(large))) }},
+	}
+	for name, way := range ways {
+		for _, first := range []bool{true, false} {
+			t.Run(name, func(t *testing.T) {
+				data := newFolder(t, 0)
+				addAccount(t, data, "bob", 0)
+				var again func()
+				s := openSlot(t, data, 0, func(step string) error {
+					if do := again; do != nil && step == "contents condemned" {
+						again = nil
+						do()
+					}
+					return nil
+				})
+				w, bob := account(t, s, "ann"), account(t, s, "bob")
+				if len(way.content) > ChunkSize {
+					must(t, uploadWhole(s, w, 1, way.content, -1))
+					must(t, s.sweep(t.Context(), afterHolds()))
+				} else {
+					must(t, doom(s, w, 0, way.content))
+				}
+				c := s.newCollector(afterHolds(), 0, make(map[int64]bool))
+				var due []db.Doomed
+				must(t, s.read(func(tx *db.Tx) (err error) {
+					due, err = tx.Doomed(c.before, 10)
+					return err
+				}))
+				if len(due) != 1 {
+					t.Fatal(due)
+				}
+				if first { // between the collector's look and its transaction
+					must(t, way.again(s, bob))
+				} else { // between its transaction and the removal of the file
+					again = func() { must(t, way.again(s, bob)) }
+				}
+				must(t, c.remove(due))
+				if kept := c.result.Contents == 0; kept != first {
+					t.Errorf("collected %d", c.result.Contents)
+				}
+				wantContents(t, s, bob, way.content)
+				if _, err := s.Find(w, hash.Sum(way.content)); err != ErrNotFound {
+					t.Error("somebody else's:", err)
+				}
+				audit(t, data, true)
+			})
+		}
+	}
+}
+
+// The same by chance: contents come and are forgotten while a collector without grace takes what it finds, in two processes.
+func TestCollectorAmongUploads(t *testing.T) {
+	data := newFolder(t, 0)
+	a, b := openSlot(t, data, 0, nil), openSlot(t, data, 1, nil)
+	w := account(t, a, "ann")
+	contents := append(many(1, 12, 2000), many(50, 3, 200<<10)...)
+	stop, done := context.WithCancel(t.Context())
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() {
+		for stop.Err() == nil {
+			if err := b.sweep(stop, afterHolds()); err != nil && stop.Err() == nil {
+				t.Error(err)
+			}
+			c := b.newCollector(afterHolds(), time.Second, make(map[int64]bool))
+			if _, err := c.round(stop); err != nil && stop.Err() == nil {
+				t.Error(err)
+			}
+		}
+	})
+	var putting sync.WaitGroup
+	for k := range 3 {
+		putting.Go(func() {
+			for i := range 40 {
+				at := (i*5 + k) % (len(contents) - 3)
+				if _, err := put(a, w, contents[at:at+3]...); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	putting.Wait()
+	done()
+	sweeping.Wait()
+	_, err := put(a, w, contents...)
+	must(t, err)
+	wantContents(t, a, w, contents...)
+	wantContents(t, b, w, contents...)
+	audit(t, data, true)
+}
+
+// A backup that holds the collector's lock holds it off, and it does not wait for long.
+func TestCollectorIsHeldOff(t *testing.T) {
+	data := newFolder(t, 0)
+	s := openSlot(t, data, 0, nil)
+	w := account(t, s, "ann")
+	must(t, doom(s, w, 0, bytesOf(1, 100)))
+	l, err := lockFile(s.folder.collectorLock(), shared, 0)
+	must(t, err)
+	done, err := s.newCollector(afterHolds(), 0, make(map[int64]bool)).round(t.Context())
+	if err != nil || !done.Held || done.Contents != 0 {
+		t.Fatal(done, err)
+	}
+	l.unlock()
+	done, err = collectLater(s)
+	if err != nil || done.Contents != 1 {
+		t.Fatal(done, err)
+	}
+}
+
+// A file that cannot be removed keeps its row, and is removed the next time.
+func TestCollectedFileStays(t *testing.T) {
+	data := newFolder(t, 0)
+	s := openSlot(t, data, 0, nil)
+	w := account(t, s, "ann")
+	must(t, doom(s, w, 0, bytesOf(1, 300<<10)))
+	var due []db.Doomed
+	must(t, s.read(func(tx *db.Tx) (err error) {
+		due, err = tx.Doomed(afterHolds().UnixNano(), 10)
+		return err
+	}))
+	path := s.folder.object(due[0].ID)
+	must(t, os.Remove(path))
+	must(t, os.Mkdir(path, 0o700))
+	if _, err := collectLater(s); !errors.Is(err, unix.EISDIR) {
+		t.Fatal(err)
+	}
+	if n := rowsIn(t, s, "content"); n != 1 {
+		t.Errorf("%d rows", n)
+	}
+	must(t, os.Remove(path))
+	must(t, s.discardAll())
+	if n := rowsIn(t, s, "content"); n != 0 {
+		t.Errorf("%d rows", n)
+	}
+}
+
+// The rows of very many chunks are removed in several transactions.
+func TestManyChunksAreDiscarded(t *testing.T) {
+	data := newFolder(t, 0)
+	s := openSlot(t, data, 0, nil)
+	w := account(t, s, "ann")
+	u := openUpload(t, s, w, -1)
+	must(t, s.write(func(tx *db.Tx) error {
+		row, err := tx.Upload(w.Account, u)
+		for i := int64(0); i < 3*sweepBatch+7 && err == nil; i++ {
+			err = tx.InsertChunk(row.Content, db.Chunk{Index: i * 3, Size: 1, Value: make([]byte, 32)})
+		}
+		return err
+	}))
+	before := s.db.Stats().Writes
+	must(t, s.sweep(t.Context(), afterUploads()))
+	if n := rowsIn(t, s, "chunk") + rowsIn(t, s, "content"); n != 0 {
+		t.Errorf("%d rows are left", n)
+	}
+	if n := s.db.Stats().Writes - before; n < 5 {
+		t.Errorf("all in %d transactions", n)
+	}
+	audit(t, data, true)
+}
