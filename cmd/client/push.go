@@ -10,6 +10,7 @@ import (
 
 func (p *program) pushCommand() *cobra.Command {
 	var flags transferFlags
+	var hashFirst bool
 	c := p.command(&cobra.Command{
 		Use:   "push DIR REMOTE:PATH",
 		Short: "Make a folder on the server hold what a local folder holds",
@@ -22,12 +23,15 @@ folders, and modes without setuid and setgid; links are kept as links.`,
   sluice push --delete --max-delete 10% ~/docs home:docs`,
 		Args:              arguments(cobra.ExactArgs(2)),
 		ValidArgsFunction: p.completeSides(true),
-	}, func(ctx context.Context, args []string) error { return p.push(ctx, args[0], args[1], &flags) })
+	}, func(ctx context.Context, args []string) error {
+		return p.push(ctx, args[0], args[1], &flags, hashFirst)
+	})
 	flags.add(c.Flags())
+	hashFirstFlag(c.Flags(), &hashFirst)
 	return c
 }
 
-func (p *program) push(ctx context.Context, local, place string, flags *transferFlags) error {
+func (p *program) push(ctx context.Context, local, place string, flags *transferFlags, hashFirst bool) error {
 	dir, path, err := sides("push", local, place)
 	if err != nil {
 		return err
@@ -42,7 +46,7 @@ func (p *program) push(ctx context.Context, local, place string, flags *transfer
 		t.openRecords()
 	}
 	end := p.display(&t.progress)
-	totals, err := syncer.Push(ctx, syncer.PushOptions{Common: common, Records: t.records, HashFirst: !loopback(t.server.at.Address)})
+	totals, err := syncer.Push(ctx, syncer.PushOptions{Common: common, Records: t.records, HashFirst: hashFirst})
 	end()
 	return t.exit("sent", totals, err)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func (p *program) putCommand() *cobra.Command {
-	var dry bool
+	var dry, hashFirst bool
 	c := p.command(&cobra.Command{
 		Use:   "put FILE... REMOTE:PATH",
 		Short: "Send files, or standard input",
@@ -29,13 +29,14 @@ func (p *program) putCommand() *cobra.Command {
 			return p.completePaths(c, args, typed)
 		},
 	}, func(ctx context.Context, args []string) error {
-		return p.put(ctx, args[:len(args)-1], args[len(args)-1], dry)
+		return p.put(ctx, args[:len(args)-1], args[len(args)-1], dry, hashFirst)
 	})
 	dryRun(c.Flags(), &dry)
+	hashFirstFlag(c.Flags(), &hashFirst)
 	return c
 }
 
-func (p *program) put(ctx context.Context, files []string, arg string, dry bool) error {
+func (p *program) put(ctx context.Context, files []string, arg string, dry, hashFirst bool) error {
 	path, err := parseRemotePath(arg)
 	if err != nil {
 		return err
@@ -55,14 +56,14 @@ func (p *program) put(ctx context.Context, files []string, arg string, dry bool)
 		}
 	}
 	for _, file := range files {
-		if err := p.putOne(ctx, s, file, path, dry); err != nil {
+		if err := p.putOne(ctx, s, file, path, dry, hashFirst); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *program) putOne(ctx context.Context, s *server, file string, path remotePath, dry bool) error {
+func (p *program) putOne(ctx context.Context, s *server, file string, path remotePath, dry, hashFirst bool) error {
 	name := filepath.Base(file)
 	if file == "-" {
 		if path.folder {
@@ -84,7 +85,7 @@ func (p *program) putOne(ctx context.Context, s *server, file string, path remot
 	var progress syncer.Progress
 	began := time.Now()
 	end := p.display(&progress)
-	content, err := p.send(ctx, s, file, &progress)
+	content, err := p.send(ctx, s, file, hashFirst, &progress)
 	end()
 	if err != nil {
 		return fmt.Errorf("%s: %w", visible(file), err)
@@ -114,7 +115,7 @@ func (p *program) putOne(ctx context.Context, s *server, file string, path remot
 }
 
 // send brings the content of a file, or of standard input, to the server.
-func (p *program) send(ctx context.Context, s *server, file string, progress *syncer.Progress) (syncer.Content, error) {
+func (p *program) send(ctx context.Context, s *server, file string, hashFirst bool, progress *syncer.Progress) (syncer.Content, error) {
 	if file == "-" {
 		content, err := syncer.PutReader(ctx, s.Remote, p.stdin, progress)
 		content.Mode, content.Mtime = 0o644, time.Now().UnixNano()
@@ -137,5 +138,5 @@ func (p *program) send(ctx context.Context, s *server, file string, progress *sy
 		content.Mode, content.Mtime = 0o644, time.Now().UnixNano()
 		return content, err
 	}
-	return syncer.PutFile(ctx, s.Remote, f, progress)
+	return syncer.PutFile(ctx, s.Remote, f, hashFirst, progress)
 }

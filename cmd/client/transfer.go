@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -117,14 +115,9 @@ func (t *transfer) close() {
 	t.server.close()
 }
 
-// loopback says that the server is on this machine: sending is then as quick as hashing.
-func loopback(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return ip != nil && ip.IsLoopback() || u.Hostname() == "localhost"
+// hashFirstFlag is common to push and put.
+func hashFirstFlag(f *pflag.FlagSet, to *bool) {
+	f.BoolVar(to, "hash-first", false, "read a large file whole before it is sent, and send nothing of what the server has")
 }
 
 // sides sorts the two arguments of push and pull and says what is wrong if they are the wrong way round.

@@ -33,13 +33,14 @@ func (m *Remote) transfers(ctx context.Context, remote *client.Remote, report *R
 		}
 		m.Watch.begin("up")
 		cpu, start, done := ownCPU(), time.Now(), int64(0)
-		content, err = remote.Upload(ctx, f, size, func(n int64) {
+		up, err := remote.Upload(ctx, f, size, client.UploadOptions{Progress: func(n int64) {
 			done += n
 			m.Watch.done(done, size)
-		})
+		}})
 		if err != nil {
 			return fmt.Errorf("up: %w", err)
 		}
+		content = up.Hash
 		report.Up = transferred(size, time.Since(start), ownCPU()-cpu)
 		sent += size
 		if time.Since(start) >= m.Plan.Long || sent+2*size > m.Plan.Space {

@@ -3,6 +3,9 @@ package client
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -12,43 +15,80 @@ import (
 
 // upload is one content on its way in chunks.
 type upload struct {
-	remote *Remote
-	key    Key // of upload-open: the same upload is found again
+	remote    *Remote
+	source    fileSource // of one from a file, like the next two
+	unchanged func() error
+	opt       UploadOptions
+	done      *tally
+
+	how    proto.UploadOpen // how it is opened, but for the key
 	seal   Key
 	id     int64
-	size   int64 // -1: not known yet
-	values [][32]byte
+	size   int64      // -1: not known yet
+	values [][32]byte // zero: not hashed yet; each is touched by one goroutine at a time
+	known  known
 	whole  bool // all chunks are on the server
-	done   *tally
+	sent   atomic.Int64
+	result Uploaded
 }
 
-// outlived says that an upload found by its key is of no use any more: it was sealed or swept since, or has chunks of a
-// file that looked the same and was another.
-func (u *upload) outlived(err error) bool {
-	switch CodeOf(err) {
-	case proto.NotFound, proto.Differs, proto.KeyReused:
-		return true
-	case proto.HashMismatch:
-		return u.whole
+func newUpload(r *Remote, s fileSource, unchanged func() error, done *tally, opt UploadOptions) *upload {
+	return &upload{remote: r, source: s, unchanged: unchanged, opt: opt, done: done, size: s.size, values: make([][32]byte, proto.Chunks(s.size))}
+}
+
+// attempt opens the upload, or finds it again, sends what is not present and seals it.
+func (u *upload) attempt(ctx context.Context) error {
+	u.whole = false
+	if err := u.open(ctx); err != nil {
+		return err
 	}
-	return false
-}
-
-// anew begins with another upload.
-func (u *upload) anew() {
-	u.key, u.seal, u.id, u.whole = newKey(), newKey(), 0, false
-	clear(u.values)
-}
-
-// pass opens the upload, or finds it again, sends what is not present and seals it.
-func (u *upload) pass(ctx context.Context, s fileSource, unchanged func() error) (Hash, error) {
-	present, err := u.open(ctx)
+	there := u.known.chunks()
+	slices.Sort(there)
+	found := int64(0)
+	for _, index := range there {
+		if index >= int64(len(u.values)) {
+			return broken("upload-open: chunk %d of %d is present", index, len(u.values))
+		}
+		found += u.source.length(index)
+	}
+	if err := u.each(ctx, there, u.check); err != nil {
+		return err
+	}
+	u.result.Found = max(u.result.Found, found)
+	err := u.each(ctx, u.missing(there), u.chunk)
+	u.result.Sent = u.sent.Load()
 	if err != nil {
-		return Hash{}, err
+		return err
 	}
-	queue := newQueue(int64(len(u.values)))
-	group, groupCtx := errgroup.WithContext(ctx)
-	for range min(u.remote.senders(), len(u.values)) {
+	u.whole = true
+	if err := u.unchanged(); err != nil {
+		return err
+	}
+	u.seal = newKey()
+	u.result.Hash, err = u.finish(ctx)
+	return err
+}
+
+// missing are the chunks that are not there, in order. Those who fill an upload together begin at different places.
+func (u *upload) missing(there []int64) []int64 {
+	var all []int64
+	for index := range int64(len(u.values)) {
+		if _, found := slices.BinarySearch(there, index); !found {
+			all = append(all, index)
+		}
+	}
+	if u.known.shared && len(all) > 0 {
+		from := rand.IntN(len(all))
+		all = slices.Concat(all[from:], all[:from])
+	}
+	return all
+}
+
+// each does something for chunks, as many at once as keep the connections busy. Again: not now, others first.
+func (u *upload) each(ctx context.Context, chunks []int64, do func(ctx context.Context, index int64, tries int, buf []byte) (again bool, err error)) error {
+	queue := queueOf(chunks)
+	group, ctx := errgroup.WithContext(ctx)
+	for range min(u.remote.senders(), len(chunks)) {
 		group.Go(func() error {
 			buf := make([]byte, copyPiece)
 			for {
@@ -56,7 +96,10 @@ func (u *upload) pass(ctx context.Context, s fileSource, unchanged func() error)
 				if !ok {
 					return nil
 				}
-				again, err := u.chunk(groupCtx, s, index, tries, present.Get(int(index)), buf)
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				again, err := do(ctx, index, tries, buf)
 				if err != nil {
 					return err
 				}
@@ -66,55 +109,71 @@ func (u *upload) pass(ctx context.Context, s fileSource, unchanged func() error)
 			}
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return Hash{}, err
-	}
-	u.whole = true
-	if err := unchanged(); err != nil {
-		return Hash{}, err
-	}
-	return u.finish(ctx)
+	return group.Wait()
 }
 
 // senders is how many chunks are in work at once: on each connection one is sent while another is verified, and one more
 // is hashed.
 func (r *Remote) senders() int { return 2*r.opt.Connections + 1 }
 
-func (u *upload) open(ctx context.Context) (Bitmap, error) {
-	got, err := u.remote.do(ctx, newCall(proto.TypeUploadOpen, &proto.UploadOpen{Key: u.key, Size: u.size}))
+// hash computes the value of a chunk; one that was hashed before must have the same again.
+func (u *upload) hash(index int64, buf []byte) (Hash, error) {
+	value, err := u.source.value(index, buf)
 	if err != nil {
-		return nil, err
+		return Hash{}, err
 	}
-	answer := got.header.(*proto.UploadOpenReply)
-	if u.id != 0 && u.id != answer.Upload {
-		return nil, broken("upload-open: the same key opens upload %d, then %d", u.id, answer.Upload)
+	if old := u.values[index]; old != ([32]byte{}) && old != value {
+		return Hash{}, fmt.Errorf("%s: %w", u.source.f.Name(), ErrChanged)
 	}
-	u.id = answer.Upload
-	return answer.Present, nil
+	u.values[index] = value
+	return value, nil
 }
 
-// chunk hashes one chunk and sends it, if it is not present. Again: another request has a claim on it; others first.
-func (u *upload) chunk(ctx context.Context, s fileSource, index int64, tries int, present bool, buf []byte) (again bool, err error) {
+// check holds a chunk that is present against the file.
+func (u *upload) check(_ context.Context, index int64, _ int, buf []byte) (again bool, err error) {
+	value := Hash(u.values[index])
+	if value == (Hash{}) {
+		if value, err = u.hash(index, buf); err != nil {
+			return false, err
+		}
+	}
+	if _, alike := u.known.present(index, value); !alike {
+		return false, errOther
+	}
+	u.done.at(index, u.source.length(index))
+	return false, nil
+}
+
+// busyTries is how often a chunk that somebody else is writing is asked for: a minute and a half. A device that lost its power
+// while it sent holds its claim for half a minute.
+const busyTries = 30
+
+// chunk hashes one chunk and sends it, unless somebody else has brought it meanwhile.
+func (u *upload) chunk(ctx context.Context, index int64, tries int, buf []byte) (again bool, err error) {
 	if tries > 0 {
 		if err := sleep(ctx, backoff(tries+1)); err != nil {
 			return false, err
 		}
 	}
-	value, err := s.value(index, buf)
+	value, err := u.hash(index, buf)
 	if err != nil {
 		return false, err
 	}
-	if old := u.values[index]; old != ([32]byte{}) && old != value {
-		return false, fmt.Errorf("%s: %w", s.f.Name(), ErrChanged)
+	if err := u.refresh(ctx); err != nil {
+		return false, err
 	}
-	u.values[index] = value
-	if present {
-		u.done.at(index, s.length(index))
+	there, alike := u.known.present(index, value)
+	if there && !alike {
+		return false, errOther
+	}
+	if there {
+		u.done.at(index, u.source.length(index))
 		return false, nil
 	}
-	err = u.send(ctx, index, value, body{file: s.f, offset: index * ChunkSize, length: s.length(index)})
+	err = u.send(ctx, index, value, body{file: u.source.f, offset: index * ChunkSize, length: u.source.length(index)})
 	switch code := CodeOf(err); {
-	case code == proto.Busy && tries < u.remote.opt.Retries:
+	case code == proto.Busy && tries < busyTries && u.remote.opt.Retries > 0:
+		u.known.share()
 		return true, nil
 	case code == proto.HashMismatch && tries < 1:
 		// The file changed between hashing and sending, which the next hash shows, or the bytes were hurt on their way.
@@ -122,7 +181,7 @@ func (u *upload) chunk(ctx context.Context, s fileSource, index int64, tries int
 	case err != nil:
 		return false, err
 	}
-	u.done.at(index, s.length(index))
+	u.done.at(index, u.source.length(index))
 	return false, nil
 }
 
@@ -130,8 +189,15 @@ func (u *upload) send(ctx context.Context, index int64, value Hash, b body) erro
 	q := newCall(proto.TypeUploadChunk, &proto.UploadChunk{Upload: u.id, Index: index, Value: value})
 	q.body = b
 	q.hasty = true
-	_, err := u.remote.do(ctx, q)
-	return err
+	u.sent.Add(b.length)
+	got, err := u.remote.do(ctx, q)
+	if err != nil {
+		return err
+	}
+	if got.header.(*proto.UploadChunkReply).Present {
+		u.known.share()
+	}
+	return nil
 }
 
 // finish seals the upload: its content can be named from then on.

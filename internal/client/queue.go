@@ -9,13 +9,17 @@ type queue struct {
 	tries map[int64]int
 }
 
+// newQueue hands out chunks 0 to n-1.
 func newQueue(n int64) *queue {
-	q := &queue{todo: make([]int64, n), tries: make(map[int64]int)}
-	for i := range q.todo {
-		q.todo[i] = int64(i)
+	all := make([]int64, n)
+	for i := range all {
+		all[i] = int64(i)
 	}
-	return q
+	return queueOf(all)
 }
+
+// queueOf hands out chunks in this order; it takes the list over.
+func queueOf(chunks []int64) *queue { return &queue{todo: chunks, tries: make(map[int64]int)} }
 
 func (q *queue) next() (index int64, tries int, ok bool) {
 	q.mu.Lock()

@@ -2,14 +2,30 @@ package client
 
 import (
 	"context"
-	"os"
-	"path/filepath"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
+	"sluice/internal/hash"
 	"sluice/internal/proto"
 )
+
+// begun puts an unfinished upload on the server: of the file b, with these chunks of another of the same size and probe.
+func (s *server) begun(b, other []byte, chunks ...int64) *partial {
+	p, err := hash.ReadProbe(fileOf(s.t, b), int64(len(b)))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	w := wireProbe(&p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.begin(&proto.UploadOpen{Key: newKey(), Size: int64(len(b)), Probe: &w})
+	for _, i := range chunks {
+		u.chunks[i] = other[i*ChunkSize : min((i+1)*ChunkSize, int64(len(other)))]
+	}
+	return u
+}
 
 // An upload that was interrupted goes on in another run of the program; nothing that was finished is sent again.
 func TestUploadGoesOn(t *testing.T) {
@@ -28,7 +44,7 @@ func TestUploadGoesOn(t *testing.T) {
 		q.normal()
 	})
 	first := s.dial(Options{Connections: 1})
-	if _, err := first.Upload(ctx, f, int64(len(b)), nil); err == nil {
+	if _, err := first.Upload(ctx, f, int64(len(b)), UploadOptions{}); err == nil {
 		t.Fatal("it was not interrupted")
 	}
 	first.Close()
@@ -45,29 +61,34 @@ func TestUploadGoesOn(t *testing.T) {
 		t.Fatalf("%d chunks were kept", had)
 	}
 	s.on(proto.TypeUploadChunk, func(q *request) { q.normal() })
-	var told int64
-	again := s.dial(Options{})
-	content, err := again.Upload(soon(t), f, int64(len(b)), func(n int64) { told += n })
-	if err != nil || content != Sum(b) || told != int64(len(b)) {
-		t.Fatalf("%v, told %d", err, told)
+	var told, begun int64
+	again := s.dial(Options{Token: "of another device"})
+	got, err := again.Upload(soon(t), fileOf(t, b), int64(len(b)), UploadOptions{
+		Progress: func(n int64) { told += n },
+		Begun:    func(upload int64) { begun = upload },
+	})
+	if err != nil || got.Hash != Sum(b) || told != int64(len(b)) || begun != 1 {
+		t.Fatalf("%v, told %d, upload %d", err, told, begun)
 	}
 	if n := s.count(proto.TypeUploadChunk) - sent; n != 7-had {
 		t.Errorf("%d chunks were sent in the second run, %d were missing", n, 7-had)
 	}
+	if got.Found != 3*ChunkSize || got.Sent != 3*ChunkSize+5 || got.Instant {
+		t.Errorf("it tells %+v", got)
+	}
 
-	// Interrupted between seal and name: only the question travels.
-	sent = s.count(proto.TypeUploadChunk)
-	told = 0
-	content, err = again.Upload(soon(t), f, int64(len(b)), func(n int64) { told += n })
-	if err != nil || content != Sum(b) || told != int64(len(b)) || s.count(proto.TypeUploadChunk) != sent {
+	// Interrupted between seal and name: only questions travel.
+	sent, told = s.count(proto.TypeUploadChunk), 0
+	got, err = again.Upload(soon(t), f, int64(len(b)), UploadOptions{Progress: func(n int64) { told += n }})
+	if err != nil || got.Hash != Sum(b) || !got.Instant || told != int64(len(b)) || s.count(proto.TypeUploadChunk) != sent {
 		t.Errorf("%v, told %d, %d chunks were sent", err, told, s.count(proto.TypeUploadChunk)-sent)
 	}
 
-	// The same key, but the content is gone from the server: all is sent under another.
+	// The content is gone from the server: all is sent.
 	s.mu.Lock()
 	clear(s.contents)
 	s.mu.Unlock()
-	if content, err = again.Upload(soon(t), f, int64(len(b)), nil); err != nil || content != Sum(b) {
+	if got, err = again.Upload(soon(t), f, int64(len(b)), UploadOptions{HashFirst: true}); err != nil || got.Hash != Sum(b) || got.Instant {
 		t.Error(err)
 	}
 	if n := s.count(proto.TypeUploadChunk) - sent; n != 7 {
@@ -75,61 +96,106 @@ func TestUploadGoesOn(t *testing.T) {
 	}
 }
 
-// A file that looks like the one that was begun with, and is another, is sent whole and right.
+// A file that looks like those that were begun, and is another, is sent whole and right, and finds what it had begun itself.
 func TestUploadOfAnotherFile(t *testing.T) {
 	s := newServer(t)
 	r := s.dial(Options{})
-	b := random(3 * ChunkSize)
-	f := fileOf(t, b)
-	before, err := identify(f)
-	if err != nil {
-		t.Fatal(err)
+	b := random(4 * ChunkSize)
+	other := slices.Clone(b)
+	other[ChunkSize+5]++
+	s.begun(b, other, 0, 1)
+	s.begun(b, other, 1)
+	s.begun(b, b, 0, 2)
+	got, err := r.Upload(soon(t), fileOf(t, b), int64(len(b)), UploadOptions{})
+	if err != nil || got.Hash != Sum(b) || got.Sent != 2*ChunkSize {
+		t.Errorf("%+v, %v", got, err)
 	}
-	other := random(3*ChunkSize - 1)
-	s.mu.Lock()
-	s.uploads[r.resumeKey(before)] = &partial{id: 99, size: int64(len(b)), chunks: map[int64][]byte{0: other[:ChunkSize]}}
-	s.mu.Unlock()
-	content, err := r.Upload(soon(t), f, int64(len(b)), nil)
-	if err != nil || content != Sum(b) {
-		t.Fatal(err)
-	}
-	if n := s.count(proto.TypeUploadChunk); n != 5 {
-		t.Errorf("%d chunks were sent, 2 and then all 3 were right", n)
+
+	// Another device fills the same upload with a file that differs where nothing was sent yet.
+	last := slices.Clone(b)
+	last[2*ChunkSize+5]++
+	u := s.begun(last, b, 0)
+	var once sync.Once
+	s.on(proto.TypeUploadChunk, func(q *request) {
+		once.Do(func() {
+			s.mu.Lock()
+			for i := range int64(4) {
+				u.chunks[i] = b[i*ChunkSize : (i+1)*ChunkSize]
+			}
+			s.mu.Unlock()
+		})
+		q.normal()
+	})
+	got, err = r.Upload(soon(t), fileOf(t, last), int64(len(last)), UploadOptions{})
+	if err != nil || got.Hash != Sum(last) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 
-// The key tells every change of the file, and one device from another.
-func TestResumeKey(t *testing.T) {
+// A content like one that is there is hashed before anything is sent, and sent if it is another.
+func TestUploadLikeAnother(t *testing.T) {
 	s := newServer(t)
 	r := s.dial(Options{})
-	f := fileOf(t, []byte("one"))
-	seen := map[Key]string{}
-	look := func(what string, f *os.File) {
-		at, err := identify(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		key := r.resumeKey(at)
-		if again := r.resumeKey(at); again != key {
-			t.Errorf("%s: two keys", what)
-		}
-		if before, found := seen[key]; found {
-			t.Errorf("%s has the key of %s", what, before)
-		}
-		seen[key] = what
+	b := random(3 * ChunkSize)
+	s.keep(slices.Clone(b))
+	got, err := r.Upload(soon(t), fileOf(t, b), int64(len(b)), UploadOptions{})
+	if err != nil || !got.Instant || got.Hash != Sum(b) || s.count(proto.TypeUploadOpen) != 0 {
+		t.Errorf("%+v, %v", got, err)
 	}
-	look("the file", f)
-	look("another file", fileOf(t, []byte("one")))
-	time.Sleep(20 * time.Millisecond) // the kernel's clock for files has ticks
-	if err := os.Chmod(f.Name(), 0o640); err != nil {
-		t.Fatal(err)
+	b[ChunkSize+5]++
+	got, err = r.Upload(soon(t), fileOf(t, b), int64(len(b)), UploadOptions{})
+	if err != nil || got.Instant || got.Hash != Sum(b) || got.Sent != int64(len(b)) {
+		t.Errorf("%+v, %v", got, err)
 	}
-	look("another mode", f)
-	if err := os.Rename(f.Name(), filepath.Join(t.TempDir(), "x")); err != nil {
-		t.Fatal(err)
+}
+
+// Two devices fill an upload together: each chunk travels about once, the second to seal finds the content there.
+func TestUploadTogether(t *testing.T) {
+	s := newServer(t)
+	b := random(8 * ChunkSize)
+	seals := make(chan struct{})
+	s.on(proto.TypeUploadSeal, func(q *request) { // both have all when the first is let through
+		if s.count(proto.TypeUploadSeal) == 2 {
+			close(seals)
+		}
+		<-seals
+		q.normal()
+	})
+	s.begun(b, b, 3)
+	var group sync.WaitGroup
+	var sent atomic.Int64
+	for range 2 {
+		r := s.dial(Options{Connections: 1})
+		group.Go(func() {
+			got, err := r.Upload(soon(t), fileOf(t, b), int64(len(b)), UploadOptions{})
+			if err != nil || got.Hash != Sum(b) || got.Instant {
+				t.Errorf("%+v, %v", got, err)
+			}
+			sent.Add(got.Sent)
+		})
 	}
-	r.mu.Lock()
-	r.hello.Device++
-	r.mu.Unlock()
-	look("another device", f)
+	group.Wait()
+	if n := s.count(proto.TypeHave); n != 1 {
+		t.Errorf("%d asked whether it is there", n)
+	}
+}
+
+// An upload that was ended meanwhile, by a sweep or a person, begins anew without being hashed again.
+func TestUploadEnded(t *testing.T) {
+	s := newServer(t)
+	b := random(4 * ChunkSize)
+	var once sync.Once
+	s.on(proto.TypeUploadChunk, func(q *request) {
+		once.Do(func() {
+			s.mu.Lock()
+			s.uploads[0].sealed = true // as good as gone
+			s.mu.Unlock()
+		})
+		q.normal()
+	})
+	r := s.dial(Options{Connections: 1})
+	got, err := r.Upload(soon(t), fileOf(t, b), int64(len(b)), UploadOptions{})
+	if err != nil || got.Hash != Sum(b) {
+		t.Fatalf("%+v, %v", got, err)
+	}
 }

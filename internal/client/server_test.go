@@ -2,6 +2,7 @@ package client
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -28,12 +29,14 @@ type server struct {
 	seen     []proto.Type
 	script   map[proto.Type]func(*request)
 	contents map[Hash][]byte
-	uploads  map[Key]*partial
+	uploads  []*partial
 }
 
 // partial is an upload whose chunks come in.
 type partial struct {
 	id     int64
+	key    Key
+	probe  proto.Probe
 	size   int64
 	chunks map[int64][]byte
 	sealed bool
@@ -63,7 +66,6 @@ func newServer(t *testing.T) *server {
 		conns:    make(map[net.Conn]bool),
 		script:   make(map[proto.Type]func(*request)),
 		contents: make(map[Hash][]byte),
-		uploads:  make(map[Key]*partial),
 	}
 	s.running.Go(s.accept)
 	t.Cleanup(s.stop)
@@ -283,26 +285,24 @@ func (q *request) normalUpload(body []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch h := q.header.(type) {
+	case *proto.ProbeRequest:
+		q.reply(q.like(h), nil)
 	case *proto.UploadOpen:
-		u := q.uploads[h.Key]
-		if u == nil {
-			u = &partial{id: int64(len(q.uploads) + 1), size: h.Size, chunks: make(map[int64][]byte)}
-			q.uploads[h.Key] = u
-		}
-		if u.sealed {
+		u, found := q.find(h)
+		if u == nil || u.sealed {
 			q.refuse(NotFound)
 			return
 		}
-		present := proto.NewBitmap(int(proto.Chunks(max(h.Size, 0))))
+		present := proto.NewBitmap(int(proto.Chunks(max(u.size, 0))))
 		var hints []byte
-		for i := range proto.Chunks(max(h.Size, 0)) {
+		for i := range proto.Chunks(max(u.size, 0)) {
 			if b, found := u.chunks[i]; found {
 				present.Set(int(i))
 				value := hash.ChunkValue(b, i)
 				hints = append(hints, value[:proto.ValueHint]...)
 			}
 		}
-		q.reply(&proto.UploadOpenReply{Upload: u.id, Chunk: ChunkSize, Present: present}, hints)
+		q.reply(&proto.UploadOpenReply{Upload: u.id, Chunk: ChunkSize, Found: found, Present: present}, hints)
 	case *proto.UploadChunk:
 		u := q.upload(h.Upload)
 		if u != nil && u.sealed {
@@ -313,10 +313,19 @@ func (q *request) normalUpload(body []byte) {
 			q.refuse(HashMismatch)
 			return
 		}
+		old, present := u.chunks[h.Index]
+		if present && !bytes.Equal(old, body) {
+			q.refuse(proto.Differs)
+			return
+		}
 		u.chunks[h.Index] = body
-		q.reply(&proto.UploadChunkReply{}, nil)
+		q.reply(&proto.UploadChunkReply{Present: present}, nil)
 	case *proto.UploadSeal:
 		u := q.upload(h.Upload)
+		if u == nil || u.sealed {
+			q.refuse(NotFound)
+			return
+		}
 		var all []byte
 		for i := range proto.Chunks(h.Size) {
 			if u.chunks[i] == nil {
@@ -346,6 +355,45 @@ func (s *server) upload(id int64) *partial {
 	}
 	return nil
 }
+
+// find gives the upload that an upload-open is about; nil: there is none.
+func (s *server) find(h *proto.UploadOpen) (u *partial, found bool) {
+	if h.Upload != 0 {
+		return s.upload(h.Upload), true
+	}
+	for _, u := range s.uploads {
+		if u.key == h.Key || h.Probe != nil && u.size == h.Size && u.probe == *h.Probe && !h.Own && !u.sealed && u.id > h.After {
+			return u, u.key != h.Key
+		}
+	}
+	return s.begin(h), false
+}
+
+func (s *server) begin(h *proto.UploadOpen) *partial {
+	u := &partial{id: int64(len(s.uploads) + 1), key: h.Key, size: h.Size, chunks: make(map[int64][]byte)}
+	if h.Probe != nil {
+		u.probe = *h.Probe
+	}
+	s.uploads = append(s.uploads, u)
+	return u
+}
+
+// like is what a good server answers to a probe.
+func (s *server) like(h *proto.ProbeRequest) *proto.ProbeReply {
+	answer := &proto.ProbeReply{}
+	for content, b := range s.contents {
+		if int64(len(b)) != h.Size {
+			continue
+		}
+		if p, err := hash.ReadProbe(bytes.NewReader(b), h.Size); err == nil && wireProbe(&p) == h.Probe {
+			answer.Held = &content
+		}
+	}
+	return answer
+}
+
+// uploaded leaves of what became of a file its hash.
+func uploaded(u Uploaded, err error) (Hash, error) { return u.Hash, err }
 
 // dial connects a logged-in Remote to s. When the test ends, no goroutine and no descriptor of it may be left.
 func (s *server) dial(opt Options) *Remote {

@@ -35,8 +35,8 @@ func (r *Remote) UploadReader(ctx context.Context, rd io.Reader, progress func(n
 	if err != nil {
 		return Hash{}, 0, err
 	}
-	u := &upload{remote: r, key: newKey(), seal: newKey(), size: -1, done: done}
-	if _, err := u.open(ctx); err != nil {
+	u := &upload{remote: r, how: proto.UploadOpen{Size: -1}, seal: newKey(), size: -1, done: done}
+	if err := u.open(ctx); err != nil {
 		return Hash{}, 0, err
 	}
 	if err := u.drain(ctx, source, first, second); err != nil {

@@ -49,7 +49,7 @@ func TestUploadAndDownload(t *testing.T) {
 		b := random(n)
 		f := fileOf(t, b)
 		var told int64
-		content, err := r.Upload(soon(t), f, int64(n), func(n int64) { told += n })
+		content, err := uploaded(r.Upload(soon(t), f, int64(n), UploadOptions{Progress: func(n int64) { told += n }}))
 		if err != nil || content != Sum(b) || told != int64(n) {
 			t.Fatalf("upload of %d: %v, told %d", n, err, told)
 		}
@@ -190,7 +190,7 @@ func TestTransfersSurviveLostConnections(t *testing.T) {
 		}
 		q.normal()
 	})
-	content, err := r.Upload(soon(t), fileOf(t, b), int64(len(b)), nil)
+	content, err := uploaded(r.Upload(soon(t), fileOf(t, b), int64(len(b)), UploadOptions{}))
 	if err != nil || content != Sum(b) {
 		t.Fatalf("upload: %v", err)
 	}
@@ -227,7 +227,7 @@ func TestBusyChunk(t *testing.T) {
 		}
 		q.normal()
 	})
-	if content, err := r.Upload(soon(t), fileOf(t, b), int64(len(b)), nil); err != nil || content != Sum(b) {
+	if content, err := uploaded(r.Upload(soon(t), fileOf(t, b), int64(len(b)), UploadOptions{})); err != nil || content != Sum(b) {
 		t.Fatal(err)
 	}
 	if n := len(order); n < 7 || order[n-1] != 0 {
@@ -250,7 +250,7 @@ func TestSealMissesChunk(t *testing.T) {
 		q.normal()
 	})
 	var told int64
-	content, err := r.Upload(soon(t), fileOf(t, b), int64(len(b)), func(n int64) { told += n })
+	content, err := uploaded(r.Upload(soon(t), fileOf(t, b), int64(len(b)), UploadOptions{Progress: func(n int64) { told += n }}))
 	if err != nil || content != Sum(b) || told != int64(len(b)) {
 		t.Fatalf("%v, told %d", err, told)
 	}
@@ -282,7 +282,7 @@ func TestChangedFile(t *testing.T) {
 				})
 				q.normal()
 			})
-			_, err := r.Upload(soon(t), f, 3*ChunkSize, nil)
+			_, err := r.Upload(soon(t), f, 3*ChunkSize, UploadOptions{})
 			if !errors.Is(err, ErrChanged) || ExitCode(err) != ExitSomeFailed {
 				t.Errorf("%v", err)
 			}
@@ -296,7 +296,7 @@ func TestChangedFile(t *testing.T) {
 	}
 	s := newServer(t)
 	r := s.dial(Options{})
-	if _, err := r.Upload(soon(t), fileOf(t, random(100)), 101, nil); !errors.Is(err, ErrChanged) {
+	if _, err := r.Upload(soon(t), fileOf(t, random(100)), 101, UploadOptions{}); !errors.Is(err, ErrChanged) {
 		t.Errorf("another size than was seen: %v", err)
 	}
 }
@@ -324,7 +324,7 @@ func TestUploadRefused(t *testing.T) {
 			if row.kind == proto.TypePutObjects {
 				n = 100
 			}
-			if _, err := r.Upload(soon(t), fileOf(t, random(n)), int64(n), nil); CodeOf(err) != row.code {
+			if _, err := r.Upload(soon(t), fileOf(t, random(n)), int64(n), UploadOptions{}); CodeOf(err) != row.code {
 				t.Errorf("%v", err)
 			}
 			if _, _, err := r.UploadReader(soon(t), bytes.NewReader(random(n)), nil); CodeOf(err) != row.code {
@@ -350,7 +350,7 @@ func TestCancelTransfers(t *testing.T) {
 	})
 	for name, call := range map[string]func(context.Context) error{
 		"upload": func(ctx context.Context) error {
-			_, err := r.Upload(ctx, fileOf(t, b), int64(len(b)), nil)
+			_, err := r.Upload(ctx, fileOf(t, random(len(b))), int64(len(b)), UploadOptions{})
 			return err
 		},
 		"upload from a reader": func(ctx context.Context) error {

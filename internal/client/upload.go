@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -13,28 +14,54 @@ import (
 	"sluice/internal/proto"
 )
 
+// UploadOptions say how a file is sent. The zero value will do.
+type UploadOptions struct {
+	// Progress is told of bytes as the server has them safe, by one goroutine at a time; nil: nobody is.
+	Progress func(n int64)
+	// HashFirst hashes the whole file before anything is sent, and asks whether the server has it. Without, that is done
+	// only when a few ranges of the file are those of a content that is there.
+	HashFirst bool
+	// Begun is told the server's number of an upload that was begun or found; nil: nobody is. It may be called again, when
+	// the one that was found turns out to be of another file.
+	Begun func(upload int64)
+}
+
+// Uploaded is what became of a file.
+type Uploaded struct {
+	Hash    Hash
+	Instant bool  // the server had all of it
+	Found   int64 // bytes that an interrupted upload, or another device, had brought before
+	Sent    int64 // bytes that travelled, those that were sent twice twice
+}
+
 // Upload sends a file of size bytes, as it is from offset 0 on, and tells its hash. A content above MaxObjectsBody goes in
-// chunks over several connections: one is hashed while others are on their way or being verified. progress (may be nil)
-// is told of bytes as the server has them safe, by one goroutine at a time.
+// chunks over several connections: one is hashed while others are on their way or being verified. What an earlier upload of
+// the same file left unfinished, by whichever device of the account, is not sent again.
 //
 // ErrChanged says that the file was not the same at the end as at the start; nothing can be named by its hash then.
-func (r *Remote) Upload(ctx context.Context, f *os.File, size int64, progress func(n int64)) (Hash, error) {
+func (r *Remote) Upload(ctx context.Context, f *os.File, size int64, opt UploadOptions) (Uploaded, error) {
 	before, err := identify(f)
 	if err != nil {
-		return Hash{}, err
+		return Uploaded{}, err
 	}
 	if before.size != size {
-		return Hash{}, fmt.Errorf("%s: %w", f.Name(), ErrChanged)
+		return Uploaded{}, fmt.Errorf("%s: %w", f.Name(), ErrChanged)
 	}
-	source := fileSource{f, size}
-	content, err := r.upload(ctx, source, r.resumeKey(before), func() error {
+	unchanged := func() error {
 		after, err := identify(f)
 		if err == nil && after != before {
 			err = fmt.Errorf("%s: %w", f.Name(), ErrChanged)
 		}
 		return err
-	}, newTally(progress))
-	return content, err
+	}
+	s, done := fileSource{f, size}, newTally(opt.Progress)
+	if size <= MaxObjectsBody {
+		content, err := r.uploadSmall(ctx, s, unchanged, done)
+		return Uploaded{Hash: content, Sent: size}, err
+	}
+	u := newUpload(r, s, unchanged, done, opt)
+	err = u.run(ctx)
+	return u.result, explain(ctx, err, unchanged)
 }
 
 // identity is what must stay as it was while a file is sent.
@@ -53,14 +80,24 @@ func identify(f *os.File) (identity, error) {
 	return identity{uint64(st.Dev), st.Ino, st.Size, st.Mtim, st.Ctim}, nil
 }
 
-// resumeKey is the same for the same file as it is now, by whichever run of this program: upload-open with it answers an
-// upload that was begun before, with the chunks that are there.
-func (r *Remote) resumeKey(f identity) (key Key) {
-	hello := r.Hello()
-	sum := hash.Sum(fmt.Appendf(nil, "sluice upload-open 1 %s %q %d %d %d %d %d %d", hello.Server, hello.Account, hello.Device,
-		f.dev, f.ino, f.size, f.mtime.Nano(), f.ctime.Nano()))
-	copy(key[:], sum[:])
-	return key
+// explain gives the change of the file as the reason of a failure, if there was one.
+func explain(ctx context.Context, err error, unchanged func() error) error {
+	if err == nil || ctx.Err() != nil || errors.Is(err, ErrChanged) {
+		return err
+	}
+	if changed := unchanged(); changed != nil {
+		return changed
+	}
+	return err
+}
+
+// labelOf is what an upload is called in lists; empty: the file's name cannot be told.
+func labelOf(f *os.File) string {
+	name := filepath.Base(f.Name())
+	if proto.CheckName(name) != nil {
+		return ""
+	}
+	return name
 }
 
 // fileSource is a file whose chunks are read, hashed and sent where they lie.
@@ -95,88 +132,6 @@ func (s fileSource) feed(to io.Writer, index int64, buf []byte) (int64, error) {
 		left -= int64(n)
 	}
 	return s.length(index), nil
-}
-
-// upload sends a file, and goes on with what was begun under the key; unchanged is asked before its hash is told to the
-// server, and after a failure that a change would explain.
-func (r *Remote) upload(ctx context.Context, s fileSource, key Key, unchanged func() error, done *tally) (Hash, error) {
-	if s.size <= MaxObjectsBody {
-		return r.uploadSmall(ctx, s, unchanged, done)
-	}
-	u := &upload{
-		remote: r,
-		key:    key,
-		seal:   newKey(),
-		size:   s.size,
-		values: make([][32]byte, proto.Chunks(s.size)),
-		done:   done,
-	}
-	content, err := u.passes(ctx, s, unchanged)
-	if err != nil && ctx.Err() == nil && u.outlived(err) && unchanged() == nil {
-		var held bool
-		if content, held, err = r.sealedBefore(ctx, s); err != nil {
-			return Hash{}, explain(ctx, err, unchanged)
-		}
-		if held {
-			for index := range proto.Chunks(s.size) {
-				done.at(index, s.length(index))
-			}
-			return content, unchanged()
-		}
-		u.anew()
-		content, err = u.passes(ctx, s, unchanged)
-	}
-	if CodeOf(err) == proto.Differs {
-		err = fmt.Errorf("%s: %w", s.f.Name(), ErrChanged)
-	}
-	return content, explain(ctx, err, unchanged)
-}
-
-// passes is pass, again while a seal misses chunks: the server has then lost some since it took them, and asking again
-// tells which.
-func (u *upload) passes(ctx context.Context, s fileSource, unchanged func() error) (content Hash, err error) {
-	for range 3 {
-		content, err = u.pass(ctx, s, unchanged)
-		if CodeOf(err) != proto.NotUploaded {
-			break
-		}
-	}
-	return content, err
-}
-
-// explain gives the change of the file as the reason of a failure, if there was one.
-func explain(ctx context.Context, err error, unchanged func() error) error {
-	if err == nil || ctx.Err() != nil || errors.Is(err, ErrChanged) {
-		return err
-	}
-	if changed := unchanged(); changed != nil {
-		return changed
-	}
-	return err
-}
-
-// sealedBefore asks whether the content of a file is there whole, as it is when a run was interrupted between the seal
-// and the name: to hash is cheaper than to send.
-func (r *Remote) sealedBefore(ctx context.Context, s fileSource) (content Hash, held bool, err error) {
-	sum, _, err := hash.SumReader(&attended{ctx, io.NewSectionReader(s.f, 0, s.size)})
-	if err != nil {
-		return Hash{}, false, err
-	}
-	there, err := r.Have(ctx, []Hash{sum})
-	return sum, err == nil && there.Get(0), err
-}
-
-// attended is a reader that ends with a context.
-type attended struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (a *attended) Read(b []byte) (int, error) {
-	if err := a.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return a.Reader.Read(b)
 }
 
 func (r *Remote) uploadSmall(ctx context.Context, s fileSource, unchanged func() error, done *tally) (Hash, error) {

@@ -9,6 +9,9 @@ import (
 // to a repetition.
 func beginUploadOpen(s *Service, c *Call) Outcome {
 	h := c.Header.(*proto.UploadOpen)
+	if h.Upload != 0 {
+		return s.tellUpload(c.Peer.Who, &proto.UploadOpenReply{Upload: h.Upload, Chunk: proto.ChunkSize, Found: true}, 0)
+	}
 	chunks := int64(0)
 	if h.Size > 0 {
 		chunks = (h.Size + proto.ChunkSize - 1) / proto.ChunkSize
@@ -24,17 +27,22 @@ func beginUploadOpen(s *Service, c *Call) Outcome {
 	if err != nil {
 		return fail(err)
 	}
-	there, err := s.store.UploadPresent(c.Peer.Who, stored.Upload)
+	return s.tellUpload(c.Peer.Who, stored, chunks)
+}
+
+// tellUpload adds what is present of an upload, which has at least so many chunks.
+func (s *Service) tellUpload(w store.Who, answer *proto.UploadOpenReply, chunks int64) Outcome {
+	there, err := s.store.UploadPresent(w, answer.Upload)
 	if err != nil {
 		return fail(err)
 	}
-	stored.Present = proto.NewBitmap(max(len(there.Chunks), int(chunks)))
+	answer.Present = proto.NewBitmap(max(len(there.Chunks), int(chunks)))
 	for i, yes := range there.Chunks {
 		if yes {
-			stored.Present.Set(i)
+			answer.Present.Set(i)
 		}
 	}
-	r := Reply{Header: stored.Append(nil)}
+	r := Reply{Header: answer.Append(nil)}
 	if len(there.Hints) > 0 {
 		r.Parts = []Part{{Bytes: there.Hints}}
 	}

@@ -131,6 +131,9 @@ func TestAnswers(t *testing.T) {
 		{"a map for 16 chunks of 5", TypeUploadOpen, &UploadOpen{Size: 5 * ChunkSize}, &UploadOpenReply{Present: Bitmap{31, 0}}, 5 * ValueHint, false},
 		{"chunks of an upload of open size", TypeUploadOpen, &UploadOpen{Size: -1}, &UploadOpenReply{Present: Bitmap{1, 1}}, 2 * ValueHint, true},
 
+		{"the upload asked for", TypeUploadOpen, &UploadOpen{Size: -1, Upload: 3}, &UploadOpenReply{Upload: 3}, 0, true},
+		{"another upload", TypeUploadOpen, &UploadOpen{Size: -1, Upload: 3}, &UploadOpenReply{Upload: 4}, 0, false},
+
 		{"a page of uploads", TypeUploads, &Uploads{After: 3}, &UploadsReply{Uploads: []Unfinished{{Upload: 4}}, More: true}, 0, true},
 		{"uploads told before", TypeUploads, &Uploads{After: 3}, &UploadsReply{Uploads: []Unfinished{{Upload: 3}}}, 0, false},
 		{"more of no uploads", TypeUploads, &Uploads{}, &UploadsReply{More: true}, 0, false},

@@ -11,6 +11,7 @@ type UploadOpen struct {
 	Sparse bool   // the file is not allocated ahead: holes, or chunks assembled from contents that are there
 	Own    bool   // begins a new upload even if the probe finds one
 	After  int64  // not this upload, nor one begun before it: its chunks are those of another content
+	Upload int64  // only tells of this one, nothing is begun; all but Key is empty, and Size -1
 }
 
 // UploadOpenReply names the upload and the chunks that need not be sent. Its body has ValueHint bytes for each of them, in
@@ -37,6 +38,7 @@ var (
 		{name: "sparse", want: aBool, optional: true},
 		{name: "own", want: aBool, optional: true},
 		{name: "after", want: anInteger, most: math.MaxInt64, optional: true},
+		{name: "upload", want: anInteger, least: 1, most: math.MaxInt64, optional: true},
 	}
 	uploadOpenReplyFields = []field{
 		{name: "upload", want: anInteger, least: 1, most: math.MaxInt64},
@@ -68,6 +70,8 @@ func ParseUploadOpen(raw []byte) (*UploadOpen, error) {
 			x.Own = v.n == 1
 		case "after":
 			x.After = v.n
+		case "upload":
+			x.Upload = v.n
 		default:
 			if p.set(name, v) {
 				ranges++
@@ -79,6 +83,9 @@ func ParseUploadOpen(raw []byte) (*UploadOpen, error) {
 		if ranges < 3 || x.Size <= MaxObjectsBody {
 			err = Errorf(BadHeader, "a probe has head, middle and tail of a content of more than %d bytes", MaxObjectsBody)
 		}
+	}
+	if err == nil && x.Upload != 0 && *x != (UploadOpen{Key: x.Key, Size: -1, Upload: x.Upload}) {
+		err = Errorf(BadHeader, "an upload that has begun, and what a new one is to be")
 	}
 	return result(x, err)
 }
@@ -98,6 +105,7 @@ func (x *UploadOpen) Append(b []byte) []byte {
 	b = appendTrue(b, "sparse", x.Sparse)
 	b = appendTrue(b, "own", x.Own)
 	b = appendOptional(b, "after", x.After)
+	b = appendOptional(b, "upload", x.Upload)
 	return closeObject(b)
 }
 
@@ -132,7 +140,11 @@ func (x *UploadOpenReply) Append(b []byte) []byte {
 // uploadOpenAnswers: no chunk is present that the content does not have, and of each that is there is a hint. A shorter map
 // means zeros.
 func uploadOpenAnswers(request, reply Header, length uint64) *Error {
-	size, present := request.(*UploadOpen).Size, reply.(*UploadOpenReply).Present
+	q, r := request.(*UploadOpen), reply.(*UploadOpenReply)
+	size, present := q.Size, r.Present
+	if q.Upload != 0 && r.Upload != q.Upload {
+		return Errorf(BadHeader, "another upload than was asked for")
+	}
 	if size >= 0 && len(present) > 0 && !present.of(Chunks(size)) {
 		return Errorf(BadHeader, "not one bit for each chunk")
 	}

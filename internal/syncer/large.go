@@ -14,36 +14,12 @@ import (
 
 // sendLarge sends files above MaxObjectsBody, one after another: each uses all connections.
 func (p *pusher) sendLarge(ctx context.Context, tasks []task) {
-	p.learnSizes(p.there.tree())
 	for _, t := range tasks {
 		if ctx.Err() != nil || p.stopped() {
 			return
 		}
 		p.sendOneLarge(ctx, t)
 	}
-}
-
-// learnSizes notes the sizes of the server's large files: a local one of the same size may well be there already.
-func (p *pusher) learnSizes(n *Node) {
-	if n == nil {
-		return
-	}
-	p.sizes.Lock()
-	defer p.sizes.Unlock()
-	if p.familiar == nil {
-		p.familiar = make(map[int64]bool)
-	}
-	var below func(n *Node)
-	below = func(n *Node) {
-		for i := range n.Children {
-			c := &n.Children[i]
-			if c.Size > client.MaxObjectsBody {
-				p.familiar[c.Size] = true
-			}
-			below(c)
-		}
-	}
-	below(n)
 }
 
 // sendOneLarge sends one file. Interrupted, its finished chunks stay on the server for the next run.
@@ -113,12 +89,6 @@ func (p *pusher) tryLarge(work, ctx context.Context, t task) error {
 		if p.settled(t, h) {
 			return nil
 		}
-		p.sizes.Lock()
-		if p.familiar == nil {
-			p.familiar = make(map[int64]bool)
-		}
-		p.familiar[t.Src.Size] = true
-		p.sizes.Unlock()
 		b := &batch{items: []item{{task: t, hash: h, instant: instant}}}
 		return p.putNames(ctx, b)
 	}
@@ -127,10 +97,7 @@ func (p *pusher) tryLarge(work, ctx context.Context, t task) error {
 // largeContent brings the content to the server, or finds that it is there.
 func (p *pusher) largeContent(ctx context.Context, f *os.File, t task) (h client.Hash, instant bool, err error) {
 	size := t.Src.Size
-	p.sizes.Lock()
-	familiar := p.familiar[size]
-	p.sizes.Unlock()
-	if t.check || familiar || p.HashFirst && !p.empty {
+	if t.check && t.Dst != nil && t.Dst.Hashed && t.Dst.Size == size { // most often it is what stands there
 		sum, n, err := hash.SumReader(&contextFile{ctx: ctx, f: f})
 		if err != nil {
 			return h, false, fileError{err}
@@ -138,15 +105,7 @@ func (p *pusher) largeContent(ctx context.Context, f *os.File, t task) (h client
 		if n != size {
 			return h, false, client.ErrChanged
 		}
-		h = client.Hash(sum)
-		if t.Dst != nil && t.Dst.Hashed && t.Dst.Hash == h {
-			return h, true, nil
-		}
-		held, err := p.Server.Have(ctx, []client.Hash{h})
-		if err != nil {
-			return h, false, err
-		}
-		if held.Get(0) {
+		if h = client.Hash(sum); t.Dst.Hash == h {
 			return h, true, nil
 		}
 	}
@@ -154,14 +113,17 @@ func (p *pusher) largeContent(ctx context.Context, f *os.File, t task) (h client
 		return h, false, fileError{errUnsteady}
 	}
 	var told int64
-	h, err = p.Server.Upload(ctx, f, size, func(n int64) {
-		p.progress.DoneBytes.Add(n)
-		told += n
+	sent, err := p.Server.Upload(ctx, f, size, client.UploadOptions{
+		HashFirst: p.HashFirst && !p.empty,
+		Progress: func(n int64) {
+			p.progress.DoneBytes.Add(n)
+			told += n
+		},
 	})
-	if err != nil {
+	if err != nil || sent.Instant { // what is there already is counted with its name
 		p.progress.DoneBytes.Add(-told)
 	}
-	return h, false, err
+	return sent.Hash, sent.Instant, err
 }
 
 // openRegular opens a file for reading; a pipe put in its place does not block.

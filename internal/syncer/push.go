@@ -17,8 +17,8 @@ import (
 // PushOptions say what to push where.
 type PushOptions struct {
 	Common
-	// HashFirst reads every large file once before it is sent, to ask whether its content is there already: worth it
-	// where the network is slower than the disk. Without it only files that look familiar are asked for.
+	// HashFirst reads every large file once before it is sent, to ask whether its content is there already. Without it that
+	// is done only for files of which a few ranges are those of a content of this account.
 	HashFirst bool
 	// Records remembers hashes between runs with Checksum; may be nil.
 	Records *Records
@@ -51,9 +51,6 @@ type pusher struct {
 	empty bool  // the account holds nothing at all, so nothing can be there already
 
 	plan *Plan
-
-	sizes    sync.Mutex
-	familiar map[int64]bool // sizes of large files that the server holds; guarded by sizes
 
 	claims  claims
 	folders folders

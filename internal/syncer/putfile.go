@@ -28,8 +28,8 @@ type Content struct {
 }
 
 // PutFile brings the content of an open file to the server; what it was read from did not change meanwhile. The name
-// is the caller's to commit.
-func PutFile(ctx context.Context, s Server, f *os.File, p *Progress) (Content, error) {
+// is the caller's to commit. hashFirst: see PushOptions.
+func PutFile(ctx context.Context, s Server, f *os.File, hashFirst bool, p *Progress) (Content, error) {
 	for range 3 {
 		before, err := factsOf(f)
 		if err != nil {
@@ -41,7 +41,9 @@ func PutFile(ctx context.Context, s Server, f *os.File, p *Progress) (Content, e
 		p.Planned.Store(true)
 		p.DoneBytes.Store(0)
 		if c.Size > client.MaxObjectsBody {
-			c.Hash, err = s.Upload(ctx, f, c.Size, func(n int64) { p.DoneBytes.Add(n) })
+			var sent client.Uploaded
+			sent, err = s.Upload(ctx, f, c.Size, client.UploadOptions{HashFirst: hashFirst, Progress: func(n int64) { p.DoneBytes.Add(n) }})
+			c.Hash, c.Instant = sent.Hash, sent.Instant
 			if errors.Is(err, client.ErrChanged) {
 				continue
 			}

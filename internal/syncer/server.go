@@ -22,7 +22,7 @@ type Server interface {
 	ListAll(ctx context.Context, node int64) (*client.Listing, error)
 	ListSince(ctx context.Context, node int64, old *client.Listing) (*client.Listing, error)
 	GetObjects(ctx context.Context, hashes []client.Hash, buf []byte) ([]client.Got, error)
-	Upload(ctx context.Context, f *os.File, size int64, progress func(n int64)) (client.Hash, error)
+	Upload(ctx context.Context, f *os.File, size int64, opt client.UploadOptions) (client.Uploaded, error)
 	Download(ctx context.Context, hash client.Hash, size int64, f *os.File, progress func(n int64)) error
 }
 
