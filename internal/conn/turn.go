@@ -20,12 +20,19 @@ func (c *Conn) turn(next state) (state, error) {
 // sameUpload tells whether both calls are chunks of one upload. Their headers do not change after the parse, so the one
 // that is behind may be looked at while its job runs.
 func sameUpload(a, b *handler.Call) bool {
-	first, ok := a.Header.(*proto.UploadChunk)
-	if !ok {
-		return false
+	first := uploadOf(a)
+	return first != 0 && first == uploadOf(b)
+}
+
+// uploadOf is the upload that a chunk is brought to, however; 0: the call brings none.
+func uploadOf(c *handler.Call) int64 {
+	switch h := c.Header.(type) {
+	case *proto.UploadChunk:
+		return h.Upload
+	case *proto.UploadAssemble:
+		return h.Upload
 	}
-	second, ok := b.Header.(*proto.UploadChunk)
-	return ok && first.Upload == second.Upload
+	return 0
 }
 
 // stepWaitTurn waits for the request that is behind.

@@ -110,6 +110,21 @@ var samples = map[Type]sample{
 		request: &ProbeRequest{Size: largeSize, Probe: sampleProbe},
 		reply:   &ProbeReply{Held: &largeHash, Relative: &largeHash, RelativeSize: largeSize, Partial: true},
 	},
+	TypeSignature: {
+		request:   &SignatureRequest{Hash: largeHash, Block: LeastBlock, First: 127, Count: 4},
+		reply:     &SignatureReply{Size: largeSize},
+		replyBody: "\xc6\x57\xdf\x1d\x29\x2d\xe9\x63\x00\x00\x00\x00\xdf\x4e\xb0\x0f",
+	},
+	TypeExtents: {
+		request: &Extents{Hash: largeHash, Offset: 4096},
+		reply:   &ExtentsReply{Size: largeSize, End: largeSize, Data: []Extent{{Offset: ChunkSize, Length: 5}}},
+	},
+	TypeAssemble: {
+		request: &UploadAssemble{Upload: 19, Index: 1, Value: tailValue, From: []Hash{largeHash, helloHash}, Ranges: []Range{
+			{Length: 2, Offset: ChunkSize}, {Kind: Literal, Length: 2}, {Length: 1, From: 1, Offset: 5}}},
+		requestBody: "il",
+		reply:       &UploadAssembleReply{},
+	},
 	TypeCommit: {
 		request: &Commit{Key: sampleKey, Changes: []Change{
 			{Op: OpMkdir, Parent: Place{Node: 12}, Name: "docs", Mode: 0o755, Mtime: 1763755200000000000, Expect: 0, ExpectNode: ExpectAny},

@@ -91,6 +91,10 @@ func inside(fields []field, name string) []field {
 		return challengeFields
 	case &fields[0] == &proveFields[0]:
 		return proofFields
+	case &fields[0] == &extentsReplyFields[0]:
+		return extentFields
+	case &fields[0] == &uploadAssembleFields[0]:
+		return rangeFields
 	}
 	return entryFields
 }
@@ -105,8 +109,10 @@ func mayGo(row *Row, reply bool, m member) bool {
 		return strings.Contains(object, `"code"`) // of what failed nothing more need be said
 	case name == "upload-open.size", name == "upload-open.head", name == "upload-open.middle", name == "upload-open.tail":
 		return false // a probe is whole, and that of a size; its absence is no field's absence
+	case row.Type == TypeAssemble:
+		return name == "upload-assemble.ranges.from" // means the first content then; but the list of them is needed
 	case reply:
-		return strings.Contains(" hello.agent quota.limit have.challenges put-objects.failed put-objects.failed.message upload-open.found upload-open.present upload-chunk.present list.more "+
+		return strings.Contains(" extents.data hello.agent quota.limit have.challenges put-objects.failed put-objects.failed.message upload-open.found upload-open.present upload-chunk.present list.more "+
 			"commit.entries.message probe.held probe.partial uploads.more uploads.uploads.size uploads.uploads.label uploads.uploads.device ", " "+name+" ")
 	}
 	layout := lookup(layouts[row.Type].request, path)
@@ -132,6 +138,9 @@ var layouts = map[Type]layout{
 	TypeUploadSeal:   {uploadSealFields, nil},
 	TypeProbe:        {probeFields, probeReplyFields},
 	TypeProve:        {proveFields, proveReplyFields},
+	TypeSignature:    {signatureFields, signatureReplyFields},
+	TypeExtents:      {extentsFields, extentsReplyFields},
+	TypeAssemble:     {uploadAssembleFields, nil},
 	TypeCommit:       {commitFields, commitReplyFields},
 	TypeList:         {listFields, listReplyFields},
 	TypeStat:         {statFields, statReplyFields},

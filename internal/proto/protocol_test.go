@@ -111,6 +111,7 @@ func TestProtocolFields(t *testing.T) {
 	all := map[string][]field{
 		"error": errorFields, "put-objects request: objects": objectFields, "put-objects reply: failed": entryErrorFields,
 		"commit request: changes": changeFields, "commit reply: entries": changedFields, "get-objects reply: objects": gotObjectFields, "uploads reply: uploads": unfinishedFields,
+		"extents reply: data": extentFields, "upload-assemble request: ranges": rangeFields,
 		"entry": entryFields, "have reply: challenges": challengeFields, "prove request: proofs": proofFields,
 	}
 	for i := range Types {

@@ -21,6 +21,9 @@ const (
 	TypeUploadSeal   Type = 14
 	TypeProbe        Type = 15
 	TypeProve        Type = 16
+	TypeSignature    Type = 17
+	TypeExtents      Type = 18
+	TypeAssemble     Type = 19
 	TypeCommit       Type = 20
 	TypeList         Type = 21
 	TypeStat         Type = 22
@@ -77,6 +80,12 @@ var Types = [...]Row{
 		opened(ParseProbe), opened(ParseProbeReply), noBody, plainAnswer},
 	{TypeProve, "prove", false, MaxHeader, 0, 0, 60 * time.Second, false,
 		opened(ParseProve), opened(ParseProveReply), noBody, proveAnswers},
+	{TypeSignature, "signature", false, MaxHeader, 0, MaxBlocks * BlockEntry, 120 * time.Second, false,
+		opened(ParseSignature), opened(ParseSignatureReply), noBody, signatureAnswers},
+	{TypeExtents, "extents", false, MaxHeader, 0, 0, 30 * time.Second, false,
+		opened(ParseExtents), opened(ParseExtentsReply), noBody, extentsAnswers},
+	{TypeAssemble, "upload-assemble", false, MaxHeader, ChunkSize, 0, 120 * time.Second, false,
+		opened(ParseUploadAssemble), opened(ParseUploadAssembleReply), uploadAssembleBody, plainAnswer},
 	{TypeCommit, "commit", false, MaxHeaderBatch, 0, 0, 120 * time.Second, false,
 		opened(ParseCommit), opened(ParseCommitReply), noBody, commitAnswers},
 	{TypeList, "list", false, MaxHeader, 0, 0, 60 * time.Second, false,

@@ -94,3 +94,8 @@ func (r *stretch) Read(b []byte) (int, error) {
 		return n, nil
 	}
 }
+
+// readAhead asks for a range of a file to be brought into memory while something else is done. It is only a hint.
+func readAhead(fd int, offset, length int64) {
+	_ = unix.Fadvise(fd, offset, length, unix.FADV_WILLNEED)
+}

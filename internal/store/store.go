@@ -46,6 +46,8 @@ type Store struct {
 	places   places
 	free     freeSpace
 
+	shareless atomic.Bool // the file system cannot share extents between files
+
 	verifying chan struct{} // one place a core: bytes being hashed
 	windows   sync.Pool     // *[]byte of verifyWindow
 
