@@ -68,6 +68,7 @@ func powerCuts(r *round, d *disk, cuts int, prepare func(s *server)) (total cutT
 				total.acks += f.acks.Load()
 				s.stop()
 				s.checkAll("after a drain")
+				r.Log(total) // a long round tells how far it has come
 				d.renew()
 			}
 			s = r.newServer(filepath.Join(d.mount, "data"), 2)

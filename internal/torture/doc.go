@@ -4,11 +4,12 @@
 //
 //	D1  kill -9 of workers, parent and all under load      kill_test.go
 //	D2  power cuts of ext4 and XFS under load              cut_test.go
-//	D3  every flush boundary of a recorded disk            replay_test.go, disk_fuse_test.go
+//	D3  every flush boundary of a recorded disk            replay_test.go, fuse_test.go
 //	D4  mutants that lack one thing each are caught        mutant_test.go, order_test.go
 //	D5  the n-th system call fails, for every n            nth_test.go
 //	D6  a failing sync                                     sync_test.go
 //	D7  a full disk                                        full_test.go
+//	L3  reloads under load                                 internal/e2e: reload_config_test.go, reload_load_test.go
 //	L4  a storm on the database                            storm_test.go
 //	L5  leaks                                              leak_test.go
 //	R1  dead peers                                         dead_test.go

@@ -32,6 +32,15 @@ func sweep(dead func(pid int) bool) {
 		pid, err := strconv.Atoi(digits)
 		return err == nil && dead(pid)
 	}
+	// Loop devices are found by their files' paths, which the kernel does not know any more when a mount on the way is gone;
+	// and they can only be given back then.
+	var devices []string
+	loops, _ := filepath.Glob("/sys/block/loop*/loop/backing_file")
+	for _, loop := range loops {
+		if file, err := os.ReadFile(loop); err == nil && ours(string(file)) {
+			devices = append(devices, "/dev/"+strings.Split(loop, "/")[3])
+		}
+	}
 	mounts, _ := os.ReadFile("/proc/self/mountinfo")
 	lines := strings.Split(string(mounts), "\n")
 	slices.Reverse(lines) // the latest first: one may lie on another
@@ -40,11 +49,8 @@ func sweep(dead func(pid int) bool) {
 			_ = unix.Unmount(fields[4], unix.MNT_DETACH) // what is busy goes with its last user
 		}
 	}
-	loops, _ := filepath.Glob("/sys/block/loop*/loop/backing_file")
-	for _, loop := range loops {
-		if file, err := os.ReadFile(loop); err == nil && ours(string(file)) {
-			_ = exec.Command("losetup", "-d", "/dev/"+strings.Split(loop, "/")[3]).Run()
-		}
+	for _, device := range devices {
+		_ = exec.Command("losetup", "-d", device).Run()
 	}
 	cables, _ := filepath.Glob("/sys/class/net/" + cableName + "*")
 	for _, cable := range cables {
