@@ -78,6 +78,11 @@ func checkEmpty(data string) error {
 // withStore runs f on the data folder, beside a running server or without one, and tells
 // the server's workers what has changed.
 func (p *program) withStore(data string, f func(*store.Store) error) error {
+	return p.withPolicy(data, store.Policy{}, f)
+}
+
+// withPolicy is withStore for what an administrator's decisions matter to.
+func (p *program) withPolicy(data string, policy store.Policy, f func(*store.Store) error) error {
 	if err := checkFolder(data); err != nil {
 		return err
 	}
@@ -86,7 +91,7 @@ func (p *program) withStore(data string, f func(*store.Store) error) error {
 		return err
 	}
 	defer done()
-	s, err := store.OpenCommand(store.Config{Data: data, OnCommit: raise})
+	s, err := store.OpenCommand(store.Config{Data: data, Policy: policy, OnCommit: raise})
 	if err != nil {
 		return err
 	}
@@ -95,4 +100,12 @@ func (p *program) withStore(data string, f func(*store.Store) error) error {
 		err = closed
 	}
 	return err
+}
+
+// mustBeThere refuses a data folder that was never made: what only looks makes none.
+func mustBeThere(data string) error {
+	if _, err := os.Stat(filepath.Join(data, databaseName)); err != nil {
+		return fmt.Errorf("there is no database: %w", err)
+	}
+	return nil
 }

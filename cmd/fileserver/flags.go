@@ -23,10 +23,19 @@ func (f *flags) addCommon(set *pflag.FlagSet) {
 
 func (f *flags) addServe(set *pflag.FlagSet) { f.add(set, false) }
 
+// addOne adds a setting of the server to another command that heeds it.
+func (f *flags) addOne(set *pflag.FlagSet, name string) {
+	f.addRows(set, func(row setting) bool { return row.name == name })
+}
+
 func (f *flags) add(set *pflag.FlagSet, common bool) {
+	f.addRows(set, func(row setting) bool { return row.common == common })
+}
+
+func (f *flags) addRows(set *pflag.FlagSet, wanted func(setting) bool) {
 	usual := defaults()
 	for _, row := range table() {
-		if row.common != common {
+		if !wanted(row) {
 			continue
 		}
 		about := row.about

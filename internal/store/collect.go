@@ -41,7 +41,16 @@ type collector struct {
 // in mostly dead segments together. It works in small batches with rests, so it may take long; ctx ends it between two. It
 // may run beside another one.
 func (s *Store) Collect(ctx context.Context) (Collected, error) {
-	return s.newCollector(time.Now(), commandWait, make(map[int64]bool)).round(ctx)
+	if err := s.discardAll(); err != nil {
+		return Collected{}, err
+	}
+	done, err := s.newCollector(time.Now(), commandWait, make(map[int64]bool)).round(ctx)
+	if err != nil {
+		return done, err
+	}
+	left, err := s.ToCollect()
+	done.Waits = left.Waits
+	return done, err
 }
 
 func (s *Store) newCollector(at time.Time, wait time.Duration, stuck map[int64]bool) *collector {

@@ -13,6 +13,7 @@ import (
 
 	"sluice/internal/db"
 	"sluice/internal/hash"
+	"sluice/internal/proof"
 )
 
 // stored counts the files of contents and segments.
@@ -91,7 +92,7 @@ func TestCollect(t *testing.T) {
 // Who uploads a content that is due, in the very moment: it stays if the upload's commit comes first, and is there anew if it
 // comes second. Either way it is there.
 func TestCollectorAgainstUpload(t *testing.T) {
-	small, whole, large := bytesOf(1, 3000), bytesOf(2, 300<<10), bytesOf(3, ChunkSize+9)
+	small, whole, large, proven := bytesOf(1, 3000), bytesOf(2, 300<<10), bytesOf(3, ChunkSize+9), bytesOf(4, proof.Least+11)
 	ways := map[string]struct {
 		content []byte
 		again   func(s *Store, w Who) error
@@ -99,6 +100,14 @@ func TestCollectorAgainstUpload(t *testing.T) {
 		"put in a segment": {small, func(s *Store, w Who) error { _, err := put(s, w, small); return err }},
 		"put in a file":    {whole, func(s *Store, w Who) error { _, err := put(s, w, whole); return err }},
 		"seal":             {large, func(s *Store, w Who) error { return uploadWhole(s, w, 2, large, int64(len(large))) }},
+		"proof": {proven, func(s *Store, w Who) error { // who is not linked sends it
+			w.Device = 2
+			if prove(t, s, w, challenged(t, s, w, proven))[0] {
+				return nil
+			}
+			_, err := put(s, w, proven)
+			return err
+		}},
 	}
 	for name, way := range ways {
 		for _, first := range []bool{true, false} {
