@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"syscall"
@@ -57,6 +58,7 @@ func codeOf(err error) int {
 		{control.ErrNotRunning, codeNotFound},
 		{store.ErrDamaged, codeIntegrity},
 		{errIntegrity, codeIntegrity},
+		{context.Canceled, codeInterrupted},
 		{store.ErrNewer, codeVersion},
 		{store.ErrOutdated, codeVersion},
 		{store.ErrInUse, codeTemporary},

@@ -55,8 +55,10 @@ moves files that nothing names into DATA/quarantine; nothing is deleted. It ends
 			}
 			defer done()
 			config.Data, config.OnCommit, config.Progress = s.data, raise, new(store.Progress)
+			ctx, stop := interruptible(command.Context())
+			defer stop()
 			end := p.draw(config.Progress)
-			report, err := store.Fsck(command.Context(), config)
+			report, err := store.Fsck(ctx, config)
 			end()
 			if err != nil {
 				return fmt.Errorf("fsck: %w", err)

@@ -70,7 +70,8 @@ workers, and everything is kept in one data folder. Without a command it serves.
 	p.flags.addCommon(root.PersistentFlags())
 	p.flags.addServe(root.Flags())
 	root.AddCommand(p.serveCommand(), p.initCommand(), p.userCommand(), p.statusCommand(), p.metricsCommand(), p.configCommand(),
-		p.fsckCommand(), p.gcCommand(), p.duCommand(),
+		p.gcCommand(), p.duCommand(),
+		p.fsckCommand(), p.scrubCommand(),
 		p.reloadCommand(), p.upgradeCommand(), p.drainCommand(), p.versionCommand(), p.manCommand(), p.workerCommand(), p.startUpCommand())
 	return root
 }

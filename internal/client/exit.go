@@ -84,7 +84,7 @@ func exitOfCode(code Code) int {
 		return ExitSpace
 	case proto.EpochChanged:
 		return ExitSafety
-	case proto.HashMismatch, proto.Differs:
+	case proto.HashMismatch, proto.Differs, proto.Damaged:
 		return ExitIntegrity
 	case proto.BadPrelude, proto.UnknownType, proto.TooLarge, proto.BadHeader, proto.BadVersion, proto.KeyReused, proto.Unsupported:
 		return ExitProtocol

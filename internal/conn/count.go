@@ -70,6 +70,7 @@ var reasons = [...]stats.Reason{
 	proto.ReadOnly:     stats.Stopped,
 	proto.EntryAborted: stats.Conflict,
 	proto.Unsupported:  stats.Malformed,
+	proto.Damaged:      stats.Corrupt,
 }
 
 // count adds an answered request to the page. It runs on the loop for each request: a clock reading and a few additions

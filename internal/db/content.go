@@ -13,6 +13,7 @@ type Content struct {
 	Complete bool
 	Segment  int64 // 0: a file of its own
 	Offset   int64
+	Damaged  bool // its bytes were found not to be what its hash says; read, never written
 }
 
 // Contents of segments and files take their numbers from blocks; block 0 is never given out, so 0 can mean "none".
@@ -103,9 +104,9 @@ func (tx *Tx) AnyContent(hash []byte, size int64) (c Content, found bool, err er
 // version in one of its namespaces. CASE asks no further than the first yes. The account is cast for the reason told at
 // nodeColumns: a join would be planned anew for every hash (30 us to 1).
 func (tx *Tx) HeldContent(account int64, hash []byte) (c Content, found bool, err error) {
-	err = tx.each(`SELECT id, size, segment, offset, `+heldBySecond+` FROM content WHERE hash = ?1 AND complete = 1`, []any{hash, account}, func(r *Row) (bool, error) {
+	err = tx.each(`SELECT id, size, segment, offset, `+heldBySecond+`, damaged FROM content WHERE hash = ?1 AND complete = 1`, []any{hash, account}, func(r *Row) (bool, error) {
 		if found = !r.Null(4); found {
-			c = Content{ID: r.Int(0), Size: r.Int(1), Complete: true, Segment: r.Int(2), Offset: r.Int(3)}
+			c = Content{ID: r.Int(0), Size: r.Int(1), Complete: true, Segment: r.Int(2), Offset: r.Int(3), Damaged: !r.Null(5)}
 		}
 		return false, nil
 	})

@@ -58,13 +58,6 @@ func (tx *Tx) DropStray(content int64) error {
 	return nil
 }
 
-// MarkDamaged notes that a complete content's bytes are not what its hash says. False: it was noted before, or the content
-// is gone.
-func (tx *Tx) MarkDamaged(content, at int64) (bool, error) {
-	n, _, err := tx.exec(`UPDATE content SET damaged = ? WHERE id = ? AND complete = 1 AND damaged IS NULL`, at, content)
-	return n > 0, err
-}
-
 // ForgetChunk notes that a chunk of an unfinished content is not present after all.
 func (tx *Tx) ForgetChunk(content, index int64) error {
 	return tx.run(`DELETE FROM chunk WHERE content = ? AND idx = ? AND NOT (SELECT complete FROM content WHERE id = ?1)`, content, index)

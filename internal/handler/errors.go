@@ -20,6 +20,7 @@ var codes = []struct {
 	{store.ErrNotFolder, proto.NotFolder, "not a folder"},
 	{store.ErrIsFolder, proto.IsFolder, "is a folder"},
 	{store.ErrNotEmpty, proto.NotEmpty, "the folder is not empty"},
+	{store.ErrSpoiled, proto.Damaged, "the server's copy of this content is damaged: upload it again, or tell the administrator"},
 	{store.ErrHash, proto.HashMismatch, "the bytes do not match the hash"},
 	{store.ErrQuota, proto.OverQuota, "over quota"},
 	{store.ErrLowSpace, proto.NoSpace, ""},

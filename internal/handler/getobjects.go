@@ -21,6 +21,9 @@ func takeObjects(hashes []proto.Hash, find func([32]byte) (*store.Location, bool
 		switch {
 		case l == nil:
 			objects = append(objects, proto.GotObject{Code: proto.NotFound})
+		case l.Spoiled:
+			objects = append(objects, proto.GotObject{Code: proto.Damaged})
+			l = nil
 		case l.Size > proto.MaxObjectsBody:
 			objects = append(objects, proto.GotObject{Code: proto.TooLarge})
 			l = nil

@@ -32,4 +32,6 @@ var forServer = []row[*stats.Page]{
 		func(p *stats.Page) float64 { return float64(p.Disk().Files.Load()) }},
 	{gauge, "sluice_database_log_bytes", "Length of the database's write-ahead log.",
 		func(p *stats.Page) float64 { return float64(p.Disk().Log.Load()) }},
+	{gauge, "sluice_damaged_contents", "Contents whose bytes were found not to be what their hashes say: nothing of them is served.",
+		func(p *stats.Page) float64 { return float64(p.Disk().Damaged.Load()) }},
 }

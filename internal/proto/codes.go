@@ -40,6 +40,7 @@ const (
 	ReadOnly     Code = 31 // the store has stopped writing after an I/O error
 	EntryAborted Code = 32 // mode all: undone because another entry failed
 	Unsupported  Code = 33 // not in this version of the server
+	Damaged      Code = 34 // the bytes kept of a content are not what its hash says: nothing of it is served
 )
 
 // codes holds each code's name and whether the same request may succeed later.
@@ -81,6 +82,7 @@ var codes = [...]struct {
 	ReadOnly:     {"read-only", false},
 	EntryAborted: {"entry-aborted", false},
 	Unsupported:  {"unsupported", false},
+	Damaged:      {"damaged", false},
 }
 
 // String is the code's name, for logs and messages.

@@ -113,4 +113,5 @@ type Disk struct {
 	Least atomic.Int64 // bytes of Free below which the server says it is not ready
 
 	Writable atomic.Int64 // 1: the file system takes writes
+	Damaged  atomic.Int64 // contents found to be damaged
 }

@@ -18,6 +18,7 @@ var (
 	ErrNotFolder   = errors.New("not a folder")
 	ErrIsFolder    = errors.New("is a folder")
 	ErrNotEmpty    = errors.New("the folder is not empty")
+	ErrSpoiled     = errors.New("the bytes kept of this content are damaged")
 	ErrHash        = errors.New("the bytes are not what their hash says")
 	ErrQuota       = errors.New("over the quota")
 	ErrSpace       = errors.New("no space left on the server")

@@ -23,6 +23,7 @@ func (f folder) schemaLock() string    { return f.in("schema.lock") }
 func (f folder) keeperLock() string    { return f.in("keeper.lock") }
 func (f folder) lifeLock() string      { return f.in("life.lock") }
 func (f folder) collectorLock() string { return f.in("collector.lock") }
+func (f folder) scrubLock() string     { return f.in("scrub.lock") }
 func (f folder) quarantine() string    { return f.in("quarantine") }
 func (f folder) reserve() string       { return f.in("reserve") }
 func (f folder) logReserve() string    { return f.in("reserve-log") }
@@ -44,7 +45,7 @@ func (f folder) segment(number int64) string {
 
 // ours are all names that may stand in a data folder before it is one: what a parent makes before start-up, and what
 // file systems put there.
-var ours = []string{"server.lock", "schema.lock", "keeper.lock", "writer.lock", "life.lock", "collector.lock", "control.sock", "page", "reserve", "reserve-log",
+var ours = []string{"server.lock", "schema.lock", "keeper.lock", "writer.lock", "life.lock", "collector.lock", "scrub.lock", "control.sock", "page", "reserve", "reserve-log",
 	"objects", "segments", "lost+found"}
 
 // make makes what is missing of the folder, durably. A folder that holds other things is refused: --data with a typing

@@ -20,6 +20,7 @@ type Health struct {
 	Size     int64 // bytes of the file system
 	Files    int64 // files that can still be made; the greatest number there is where the file system does not count them
 	Log      int64 // bytes of the database's log
+	Damaged  int64 // contents whose bytes were found not to be what their hashes say
 }
 
 // Health looks at the disk, which may take its time.
@@ -39,7 +40,11 @@ func (s *Store) Health() (Health, error) {
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return h, fmt.Errorf("look at the database's log: %w", err)
 	}
-	return h, nil
+	err = s.read(func(tx *db.Tx) error {
+		h.Damaged, err = tx.Damaged()
+		return err
+	})
+	return h, err
 }
 
 // writable asks the file system whether it would take writes. One that has broken says no when a file is opened, one that

@@ -13,6 +13,9 @@ func resolve(tx *db.Tx, w Who, hash [32]byte) (db.Content, error) {
 	if !found {
 		return db.Content{}, ErrNotFound
 	}
+	if c.Damaged {
+		return c, ErrSpoiled
+	}
 	return c, nil
 }
 
@@ -27,7 +30,7 @@ func (s *Store) Have(w Who, hashes [][32]byte) ([]bool, error) {
 			switch _, err := resolve(tx, w, h); err {
 			case nil:
 				held[i] = true
-			case ErrNotFound:
+			case ErrNotFound, ErrSpoiled: // what is spoiled is wanted again
 			default:
 				return err
 			}

@@ -98,6 +98,7 @@ func (in *Incoming) quota(total int64) error {
 			seen[o.hash] = true
 			switch _, err := resolve(tx, in.w, o.hash); err {
 			case nil:
+			case ErrSpoiled: // charged, and healed by what comes
 			case ErrNotFound:
 				fresh += o.size
 			default:

@@ -115,7 +115,7 @@ func (b *batch) putNew(c *Change, parent int64) (int64, int64, error) {
 // content finds what a put names, within what the account holds, and asks whether it may be charged for it.
 func (b *batch) content(c *Change) (int64, error) {
 	found, err := resolve(b.tx, b.who, c.Hash)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrSpoiled) {
 		return 0, ErrNotUploaded
 	}
 	if err != nil {

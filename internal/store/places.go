@@ -68,7 +68,7 @@ func (a *places) keep(w Who, hashes [][32]byte, found []*Location, seen moment) 
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i, l := range found {
-		if l != nil {
+		if l != nil && !l.Spoiled { // what is damaged may be healed at any time
 			a.put(placeKey{w.Account, hashes[i]}, place{l, seen})
 		}
 	}

@@ -102,7 +102,7 @@ func (s *Store) lookAt(w Who, all []Possession, claims []claimed) error {
 				c.nonce, c.end, c.good = id, end, !used
 			}
 			mine, err := resolve(tx, w, p.Hash)
-			if err != nil && err != ErrNotFound {
+			if err != nil && err != ErrNotFound && err != ErrSpoiled {
 				return err
 			}
 			c.held = err == nil && mine.Size == p.Size
@@ -197,8 +197,14 @@ func (s *Store) link(w Who, all []Possession, claims []claimed) error {
 // take gives an account the hold of a content it has proven to have; false: the content is gone, or does not fit its
 // limit, which it hears of when it sends it.
 func take(tx *db.Tx, w Who, p *Possession, id, at int64) (bool, error) {
-	if _, err := resolve(tx, w, p.Hash); err != ErrNotFound {
-		return err == nil, err // another device was faster, or it is named twice here
+	switch _, err := resolve(tx, w, p.Hash); err {
+	case ErrNotFound:
+	case nil: // another device was faster, or it is named twice here
+		return true, nil
+	case ErrSpoiled: // it is to be sent, which heals it
+		return false, nil
+	default:
+		return false, err
 	}
 	there, found, err := tx.AnyContent(p.Hash[:], p.Size)
 	if err != nil || !found || there.ID != id {

@@ -249,7 +249,35 @@ func (in *Incoming) rows(tx *db.Tx) error {
 	if err != nil {
 		return err
 	}
-	return in.holds(tx, which)
+	if err := in.holds(tx, which); err != nil {
+		return err
+	}
+	return in.heal(tx, contents, which)
+}
+
+// heal takes the good bytes of a batch for contents that are there and damaged: what holds and names those had are theirs
+// then.
+func (in *Incoming) heal(tx *db.Tx, contents []db.Content, which []*object) error {
+	for i, o := range which {
+		if o.fate != twin {
+			continue
+		}
+		damaged, err := tx.Retire(o.twin)
+		if err != nil {
+			return err
+		}
+		if !damaged {
+			continue
+		}
+		if _, _, err := tx.InsertContent(&contents[i]); err != nil {
+			return err
+		}
+		if err := tx.Heal(o.twin, o.number); err != nil {
+			return err
+		}
+		o.fate = good
+	}
+	return nil
 }
 
 // holds notes that the account uploaded the contents, and charges it.
@@ -290,7 +318,11 @@ func (in *Incoming) holds(tx *db.Tx, all []*object) error {
 // charged for. fresh: nobody can hold it yet.
 func hold(tx *db.Tx, w Who, content int64, hash [32]byte, size int64, fresh bool, at int64) (bytes int64, err error) {
 	if !fresh {
-		if _, err := resolve(tx, w, hash); err != ErrNotFound {
+		switch _, err := resolve(tx, w, hash); err {
+		case ErrNotFound:
+		case ErrSpoiled: // held all the same
+			return 0, nil
+		default:
 			return 0, err
 		}
 	}

@@ -10,7 +10,8 @@ import (
 
 // Location is where a content lies. It stays true for as long as the content exists.
 type Location struct {
-	Size int64
+	Size    int64
+	Spoiled bool // its bytes were found to be damaged: Open answers ErrSpoiled
 
 	s      *Store
 	file   fileKey
@@ -25,6 +26,9 @@ func (s *Store) Find(w Who, hash [32]byte) (*Location, error) {
 	}
 	if found[0] == nil {
 		return nil, ErrNotFound
+	}
+	if found[0].Spoiled {
+		return nil, ErrSpoiled
 	}
 	return found[0], nil
 }
@@ -66,7 +70,7 @@ func (s *Store) FindAgain(w Who, hashes [][32]byte) ([]*Location, error) {
 			if err == ErrNotFound {
 				continue
 			}
-			if err != nil {
+			if err != nil && err != ErrSpoiled {
 				return err
 			}
 			found[i] = s.location(&c)
@@ -81,7 +85,7 @@ func (s *Store) FindAgain(w Who, hashes [][32]byte) ([]*Location, error) {
 }
 
 func (s *Store) location(c *db.Content) *Location {
-	l := &Location{Size: c.Size, s: s, file: fileKey{c.ID, false}, offset: c.Offset}
+	l := &Location{Size: c.Size, Spoiled: c.Damaged, s: s, file: fileKey{c.ID, false}, offset: c.Offset}
 	if c.Segment != 0 {
 		l.file = fileKey{c.Segment, true}
 	}
@@ -91,6 +95,9 @@ func (s *Store) location(c *db.Content) *Location {
 // Open opens the content's file, or takes a descriptor that is open already. ErrNotFound: the location was remembered
 // and its file is gone; look it up again.
 func (l *Location) Open() (*File, error) {
+	if l.Spoiled {
+		return nil, ErrSpoiled
+	}
 	if l.Size == 0 {
 		return &File{s: l.s}, nil
 	}

@@ -151,7 +151,7 @@ func atLeast(fd int, size int64) error {
 }
 
 // seal is the transaction: the charge of the upload becomes the charge of a hold. left: a content of the same hash is
-// there already, and is taken instead.
+// there already, and is taken instead, unless it is damaged: then the upload's takes its place.
 func seal(tx *db.Tx, w Who, upload, size int64, want [32]byte, probe *db.Probe) (left bool, err error) {
 	u, err := tx.Upload(w.Account, upload)
 	if err != nil {
@@ -164,21 +164,34 @@ func seal(tx *db.Tx, w Who, upload, size int64, want [32]byte, probe *db.Probe) 
 	if err != nil {
 		return false, err
 	}
-	left = id != 0
-	if !left {
-		id = u.Content
-		if err := tx.CompleteContent(id, want[:], size); err != nil {
+	owed, damaged := int64(0), false
+	if id != 0 {
+		if owed, err = hold(tx, w, id, want, size, false, now()); err != nil {
 			return false, err
 		}
+		if damaged, err = tx.Retire(id); err != nil {
+			return false, err
+		}
+	}
+	left = id != 0 && !damaged
+	if !left {
+		if err := tx.CompleteContent(u.Content, want[:], size); err != nil {
+			return false, err
+		}
+		if damaged {
+			err = tx.Heal(id, u.Content)
+		} else {
+			owed, err = hold(tx, w, u.Content, want, size, true, now())
+		}
+		if err != nil {
+			return false, err
+		}
+		id = u.Content
 	}
 	if probe != nil {
 		if err := tx.InsertProbe(id, probe); err != nil {
 			return false, err
 		}
-	}
-	owed, err := hold(tx, w, id, want, size, !left, now())
-	if err != nil {
-		return false, err
 	}
 	err = errors.Join(tx.DeleteUpload(upload), charge(tx, w, owed-u.Charged))
 	return left, err

@@ -34,6 +34,7 @@ func (w *worker) watch(ctx context.Context, st *store.Store, disk *stats.Disk) {
 			disk.Size.Store(h.Size)
 			disk.Files.Store(h.Files)
 			disk.Log.Store(h.Log)
+			disk.Damaged.Store(h.Damaged)
 		}
 		w.slot.ReadOnly.Store(truth(h.ReadOnly))
 		grow(&w.slot.Writes, &writes, uint64(h.Writes))

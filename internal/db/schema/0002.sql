@@ -74,6 +74,7 @@ CREATE INDEX past_place ON past (parent, name, until);                      -- v
 
 -- damaged: when its bytes were found not to be what its hash says. It is not read any more; the next upload heals it.
 ALTER TABLE content ADD COLUMN damaged INTEGER;
+CREATE INDEX content_damaged ON content (damaged) WHERE damaged IS NOT NULL;
 CREATE INDEX content_segment ON content (segment) WHERE segment IS NOT NULL;   -- what lives in a segment?
 
 -- closed: its life appends to it no more. size: how long its file is, once it was cut behind the last content there ever was

@@ -1,0 +1,64 @@
+package db
+
+// Damage: contents whose bytes were found not to be what their hashes say.
+
+// MarkDamaged notes that a complete content's bytes are not what its hash says. False: it was noted before, or the content
+// is gone.
+func (tx *Tx) MarkDamaged(content, at int64) (bool, error) {
+	n, _, err := tx.exec(`UPDATE content SET damaged = ? WHERE id = ? AND complete = 1 AND damaged IS NULL`, at, content)
+	return n > 0, err
+}
+
+// MarkDamagedAt is MarkDamaged if the content still lies where it was read.
+func (tx *Tx) MarkDamagedAt(e *Extent, at int64) (bool, error) {
+	n, _, err := tx.exec(`UPDATE content SET damaged = ? WHERE id = ? AND complete = 1 AND damaged IS NULL AND ifnull(segment, 0) = ? AND offset = ?`,
+		at, e.ID, e.Segment, e.Offset)
+	return n > 0, err
+}
+
+// MarkSound takes the mark back: its bytes were found to be right after all.
+func (tx *Tx) MarkSound(content int64) error {
+	return tx.run(`UPDATE content SET damaged = NULL WHERE id = ?`, content)
+}
+
+// Damaged counts the damaged contents.
+func (tx *Tx) Damaged() (n int64, err error) {
+	_, err = tx.row(`SELECT count(*) FROM content WHERE damaged IS NOT NULL`, nil, &n)
+	return n, err
+}
+
+// Retire ends that a damaged content is the one its hash finds, so that another can take its place; false: it is not
+// damaged. Heal must follow.
+func (tx *Tx) Retire(content int64) (bool, error) {
+	n, _, err := tx.exec(`UPDATE content SET complete = 0, damaged = NULL WHERE id = ? AND complete = 1 AND damaged IS NOT NULL`, content)
+	return n > 0, err
+}
+
+// Heal lets all that named a retired content name its healthy twin. What is left of the retired one has no references: its
+// row is gone if it lay in a segment, else it is as what an ended upload leaves.
+//
+// However many names it has, they change at once. That is seldom, and a name takes some microseconds.
+func (tx *Tx) Heal(retired, twin int64) error {
+	for _, sql := range []string{
+		`UPDATE node SET content = ?2 WHERE content = CAST(?1 AS INTEGER)`,
+		`UPDATE past SET content = ?2 WHERE content = CAST(?1 AS INTEGER)`,
+		`UPDATE hold SET content = ?2 WHERE content = CAST(?1 AS INTEGER)`,
+	} {
+		if err := tx.run(sql, retired, twin); err != nil {
+			return err
+		}
+	}
+	for _, id := range []int64{retired, twin} { // no trigger sees past and hold change
+		if err := tx.RecountReferences(id); err != nil {
+			return err
+		}
+	}
+	e, err := tx.Extent(retired)
+	if err != nil || e == nil || e.Segment == 0 {
+		return err
+	}
+	if err := tx.DeleteUnfinished(retired); err != nil {
+		return err
+	}
+	return tx.AddDead(e.Segment, e.Size, e.Offset+e.Size)
+}
