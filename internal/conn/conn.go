@@ -61,7 +61,20 @@ func (c *Conn) ready(what poll.Ready) {
 	if what&(poll.HungUp|poll.Failed) != 0 {
 		c.hung = true
 	}
+	if what&poll.Failed != 0 && c.idle() {
+		// What may still be there to read could not be answered, and the socket need not be asked why.
+		if c.set.debug {
+			c.log().Debug("connection reset")
+		}
+		c.drop()
+		return
+	}
 	c.run()
+}
+
+// idle tells whether nothing of a request is here.
+func (c *Conn) idle() bool {
+	return c.state <= readPrelude && c.have == 0 && c.behind == nil && len(c.late) == 0
 }
 
 // run takes steps on behalf of the loop.
@@ -79,17 +92,25 @@ func (c *Conn) drop() {
 // release gives back what the connection holds, or as much as can be while jobs are out; the last of them comes here
 // again.
 func (c *Conn) release() {
-	if !c.removed {
+	first := !c.removed
+	if first {
 		c.removed = true
-		c.set.loop.Remove(c.token)
 		c.timer.Stop()
 		c.unpark()
 	}
-	if !c.dispose(c.front) || !c.dispose(c.behind) || c.fd < 0 {
+	disposed := c.dispose(c.front) && c.dispose(c.behind) && c.fd >= 0
+	if first {
+		if disposed {
+			c.set.loop.Forget(c.token)
+		} else {
+			c.set.loop.Remove(c.token)
+		}
+	}
+	if !disposed {
 		return
 	}
 	c.front, c.behind = nil, nil
-	unix.Close(c.fd)
+	closeSocket(c.fd)
 	c.fd = -1
 	delete(c.set.conns, c)
 	c.set.cfg.Slot.Connections.Add(-1)

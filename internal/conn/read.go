@@ -3,32 +3,27 @@ package conn
 import (
 	"io"
 
-	"golang.org/x/sys/unix"
-
 	"sluice/internal/proto"
 	"sluice/internal/stats"
 )
 
-// stepDecide looks at the first byte without taking it. What is not ours will go to secure (0x16) and web (A-Z) when
-// they are built: the worker takes the descriptor then. Until then it is closed and counted.
+// stepDecide reads what there is of a prelude and looks at the first byte. What is not ours will go to secure (0x16) and web
+// (A-Z) when they are built: they take over the descriptor with the bytes that were read. Until then it is closed and
+// counted. Looking without taking would cost every connection one more call.
 func (c *Conn) stepDecide() (state, error) {
-	var first [1]byte
-	n, _, err := unix.Recvfrom(c.fd, first[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	n, err := c.recv(c.pre[:])
 	switch {
-	case err == unix.EAGAIN || err == unix.EINTR:
-		if c.set.draining {
-			return closed, nil
-		}
-		return 0, errWait
-	case err != nil:
-		return 0, socketError("peek", err)
-	case n == 0:
+	case err == errWait && c.set.draining, err == io.EOF:
 		return closed, nil
-	case first[0] == proto.Magic[0]:
-		return readPrelude, nil
+	case err != nil:
+		return 0, err
+	case c.pre[0] != proto.Magic[0]:
+		c.violated(spoken(c.pre[0]), nil)
+		return closed, nil
 	}
-	c.violated(spoken(first[0]), nil)
-	return closed, nil
+	c.began = c.set.loop.Now()
+	c.have = uint8(n)
+	return readPrelude, nil
 }
 
 // spoken names what a first byte belongs to.
@@ -50,21 +45,22 @@ func (c *Conn) stepPrelude() (state, error) {
 		c.spent = false
 		return 0, errWait
 	}
-	n, err := c.recv(c.pre[c.have:])
-	switch {
-	case err == errWait && c.have == 0 && c.set.draining && c.behind == nil && len(c.late) == 0:
-		return closed, nil // nothing in flight
-	case err == io.EOF && c.have == 0:
-		return closed, nil // a peer that half-closes while a request is behind gives its reply up
-	case err != nil:
-		return 0, err
-	}
-	if c.have == 0 {
-		c.began = c.set.loop.Now()
-	}
-	c.have += uint8(n)
-	if c.have < proto.PreludeLen {
-		return 0, errWait
+	if c.have < proto.PreludeLen { // else all of it came first of all
+		n, err := c.recv(c.pre[c.have:])
+		switch {
+		case err == errWait && c.have == 0 && c.set.draining && c.behind == nil && len(c.late) == 0:
+			return closed, nil // nothing in flight
+		case err == io.EOF && c.have == 0:
+			return closed, nil // a peer that half-closes while a request is behind gives its reply up
+		case err != nil:
+			return 0, err
+		}
+		if c.have == 0 {
+			c.began = c.set.loop.Now()
+		}
+		if c.have += uint8(n); c.have < proto.PreludeLen {
+			return 0, errWait
+		}
 	}
 	c.have = 0
 	p, err := proto.ParsePrelude(c.pre[:])

@@ -9,7 +9,7 @@ import (
 // recv reads into b and counts. errWait: nothing is there; io.EOF: the peer has ended.
 func (c *Conn) recv(b []byte) (int, error) {
 	for {
-		n, err := unix.Read(c.fd, b)
+		n, err := read(c.fd, b)
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -31,7 +31,7 @@ func (c *Conn) send(b []byte, flags int) (int, error) {
 		var n int
 		var err error
 		if flags == 0 {
-			n, err = unix.Write(c.fd, b[sent:])
+			n, err = write(c.fd, b[sent:])
 		} else {
 			n, err = unix.SendmsgN(c.fd, b[sent:], nil, nil, flags|unix.MSG_NOSIGNAL)
 		}

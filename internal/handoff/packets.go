@@ -61,7 +61,8 @@ func (o *outbox) packet(i, fd int, all ...Message) {
 
 // send sends the first packets. unix.SendmsgN would allocate for each.
 func (o *outbox) send(to, packets int) (sent int, err unix.Errno) {
-	n, _, err := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(to), uintptr(unsafe.Pointer(&o.headers[0])), uintptr(packets),
+	n, _, err := unix.RawSyscall6( // lint:allow MSG_DONTWAIT
+		unix.SYS_SENDMMSG, uintptr(to), uintptr(unsafe.Pointer(&o.headers[0])), uintptr(packets),
 		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 	return int(n), err
 }
@@ -96,7 +97,8 @@ func (in *inbox) fetch(from int) unix.Errno {
 			h.SetControllen(controlLength)
 		}
 	}
-	n, _, err := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(from), uintptr(unsafe.Pointer(&in.headers[0])), packetsAtOnce,
+	n, _, err := unix.RawSyscall6( // lint:allow MSG_DONTWAIT
+		unix.SYS_RECVMMSG, uintptr(from), uintptr(unsafe.Pointer(&in.headers[0])), packetsAtOnce,
 		unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC, 0, 0)
 	if err != 0 {
 		return err

@@ -228,6 +228,54 @@ func TestStaleEvent(t *testing.T) {
 	})
 }
 
+// A descriptor that is forgotten and closed is out of the set, also when another process had a copy for a while; events
+// meanwhile reach nobody, and its number can be used again.
+func TestForget(t *testing.T) {
+	l, do := start(t)
+	a, b := pair(t)
+	fd, err := unix.Dup(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale := func(Ready) { t.Error("an event of a forgotten descriptor") }
+	do(func() {
+		token, err := l.Add(fd, Read, stale)
+		if err != nil {
+			t.Error(err)
+		}
+		l.Forget(token)
+		unix.Close(fd)
+	})
+	write(t, b)
+	time.Sleep(5 * time.Millisecond)
+	// Another socket, most likely of the same number, while the copy of the first one still lives.
+	c, d := pair(t)
+	ready := make(chan Ready, 1)
+	do(func() {
+		var token Token
+		token, err = l.Add(c, Read, func(r Ready) {
+			l.Remove(token)
+			ready <- r
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, d)
+	if r := wait(t, ready); r != Readable {
+		t.Errorf("ready %b", r)
+	}
+	if err := unix.Dup3(d, a, unix.O_CLOEXEC); err != nil { // the last copy of the first socket goes
+		t.Fatal(err)
+	}
+	do(func() {})
+	turns := l.Turns()
+	time.Sleep(20 * time.Millisecond)
+	if n := l.Turns() - turns; n > 3 {
+		t.Errorf("%d turns of an idle loop", n)
+	}
+}
+
 func TestPostKeepsOrder(t *testing.T) {
 	l, do := start(t)
 	const each, many = 1000, 8

@@ -56,7 +56,7 @@ func (l *Loop) set(t Token, s *source, want Interest) error {
 	return nil
 }
 
-// Remove forgets t. Events of it that were fetched already are dropped. Removing twice does nothing.
+// Remove ends the registration of t. Events of it that were fetched already are dropped. Removing twice does nothing.
 func (l *Loop) Remove(t Token) {
 	s := l.sources[t]
 	if s == nil {
@@ -68,6 +68,10 @@ func (l *Loop) Remove(t Token) {
 		_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, s.fd, nil)
 	}
 }
+
+// Forget is Remove for a descriptor that its owner closes next: that takes it out of the set by itself, and saves a call.
+// While another process has a copy, events may still come; they are dropped.
+func (l *Loop) Forget(t Token) { delete(l.sources, t) }
 
 func (l *Loop) dispatch(event *unix.EpollEvent) {
 	t := Token(uint32(event.Fd)) | Token(uint32(event.Pad))<<32

@@ -48,6 +48,10 @@ const (
 	// maxJobs bounds the goroutines of the job pool, each a thread while it waits for the disk. Many small commits wait
 	// for one sync together, so there are more of them than cores; log-ins and hashing have caps of their own below it.
 	maxJobs = 64
+	// spareProcessors are what the Go runtime has beyond those that hashing may fill: one for the loop, one for short jobs. A
+	// loop that wakes while all are hashing waits until one is taken away from its job, which is after 10 ms; the kernel, which
+	// shares out the real ones, lets it in at once.
+	spareProcessors = 2
 	// gcPercent lets a heap of a few MiB, which is all a worker has, be collected a third as often: at 50,000 small requests
 	// a second the collector took 6 % of the time.
 	gcPercent = 300

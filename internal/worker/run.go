@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -53,6 +54,8 @@ func serve(cfg Config, log *logrus.Logger, channel *handoff.Channel) error {
 		page.Close()
 		return fmt.Errorf("open the store: %w", err)
 	}
+	// After the store has taken what there is as its bound for hashing.
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + spareProcessors)
 	slot.Begin(st.Life())
 	loop, err := poll.New()
 	if err != nil {
