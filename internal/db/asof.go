@@ -101,3 +101,14 @@ func (tx *Tx) completed(n *Node, until int64) (*Node, error) {
 	}
 	return n, err
 }
+
+// Since gives the number of the last change by which a node ended a state up to a number; 0: none is known.
+func (tx *Tx) Since(id, n int64) (since int64, err error) {
+	_, err = tx.row(`SELECT max(until) FROM past WHERE node = CAST(? AS INTEGER) AND until <= ?`, []any{id, n}, &since)
+	return since, err
+}
+
+// LastEnd gives how a node that is not there ended; nil: it is there, or nothing is known of it.
+func (tx *Tx) LastEnd(id int64) (*Past, error) {
+	return one(tx.past(`WHERE node = CAST(?1 AS INTEGER) AND NOT EXISTS (SELECT 1 FROM node WHERE id = ?1) ORDER BY until DESC LIMIT 1`, id))
+}

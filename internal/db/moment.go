@@ -31,3 +31,35 @@ func (tx *Tx) MomentAt(namespace, at int64) (m Moment, found bool, err error) {
 func (tx *Tx) MomentOf(namespace, journal int64) (m Moment, found bool, err error) {
 	return tx.moment(`AND journal >= ? ORDER BY journal LIMIT 1`, namespace, journal)
 }
+
+// MomentBefore gives the last commit before the one that ended with a number.
+func (tx *Tx) MomentBefore(namespace, journal int64) (m Moment, found bool, err error) {
+	return tx.moment(`AND journal < ? ORDER BY journal DESC LIMIT 1`, namespace, journal)
+}
+
+// MomentKey names a moment.
+type MomentKey struct{ Namespace, Journal int64 }
+
+// SpareMoments lists moments before a time that are followed by another one of the same device within the same span of
+// time, at most limit. It reads them all.
+func (tx *Tx) SpareMoments(before, span int64, limit int) ([]MomentKey, error) {
+	var list []MomentKey
+	err := tx.rows(`SELECT namespace, journal FROM (SELECT namespace, journal, at, device, lead(at) OVER next AS later, lead(device) OVER next AS who
+			FROM moment WINDOW next AS (PARTITION BY namespace ORDER BY journal))
+		WHERE later < ?1 AND later / CAST(?2 AS INTEGER) = at / CAST(?2 AS INTEGER) AND device IS who LIMIT CAST(?3 AS INTEGER)`,
+		[]any{before, span, limit}, func(r *Row) error {
+			list = append(list, MomentKey{r.Int(0), r.Int(1)})
+			return nil
+		})
+	return list, err
+}
+
+// DeleteMoments removes moments.
+func (tx *Tx) DeleteMoments(keys []MomentKey) error {
+	for _, k := range keys {
+		if err := tx.run(`DELETE FROM moment WHERE namespace = ? AND journal = ?`, k.Namespace, k.Journal); err != nil {
+			return err
+		}
+	}
+	return nil
+}

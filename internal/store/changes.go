@@ -14,8 +14,8 @@ const maxNews = 1000
 // of the last entry. A node may be told before the folder it has moved into, so the whole is only right when there is
 // no more.
 //
-// ErrEpoch says that since belongs to another history: the server was restored from a backup. Nothing may be concluded
-// then, least of all that something was deleted.
+// ErrEpoch says that since belongs to another history, as the server was restored from a backup, or is so old that
+// deletes since then are forgotten. Nothing may be concluded then, least of all that something was deleted: list again.
 func (s *Store) Changes(w Who, namespace, epoch, since int64, add func(Entry) bool) (epochNow, journal int64, more bool, err error) {
 	err = s.read(func(tx *db.Tx) error {
 		ns, err := s.may(tx, w, namespace, 0, needRead)
@@ -23,7 +23,7 @@ func (s *Store) Changes(w Who, namespace, epoch, since int64, add func(Entry) bo
 			return err
 		}
 		epochNow, journal = ns.Epoch, ns.Journal
-		if epoch != ns.Epoch || since > ns.Journal {
+		if epoch != ns.Epoch || since > ns.Journal || since < ns.Forgotten {
 			return ErrEpoch
 		}
 		if since == ns.Journal {

@@ -218,7 +218,7 @@ func TestOps(t *testing.T) {
 func drawn(t testing.TB, tx *db.Tx, w Who) string {
 	t.Helper()
 	var entries []Entry
-	k := walk{tx: tx, recursive: true}
+	k := walk{view: view{tx: tx}, recursive: true}
 	k.enter(w.Root, nil)
 	if _, err := k.run(func(e Entry) bool { entries = append(entries, e); return true }); err != nil {
 		t.Fatal(err)

@@ -26,6 +26,7 @@ var (
 	ErrBusy        = errors.New("claimed by another request")
 	ErrKeyReused   = errors.New("the key belongs to another request")
 	ErrEpoch       = errors.New("the epoch has changed")
+	ErrNotKept     = errors.New("versions that old are not kept any more")
 	ErrDiffers     = errors.New("present with another value")
 	ErrNotUploaded = errors.New("not uploaded")
 	ErrCycle       = errors.New("a folder cannot move below itself")

@@ -150,6 +150,15 @@ func (s *Store) sweep(ctx context.Context, at time.Time) error {
 	if err := s.sweepUploads(ctx, before(s.config.Policy.Partials)); err != nil {
 		return err
 	}
+	if err := s.purge(ctx, at); err != nil {
+		return err
+	}
+	if at.Sub(s.thinned) >= thinEvery {
+		if err := s.thin(ctx, at); err != nil {
+			return err
+		}
+		s.thinned = at
+	}
 	return s.discardAll()
 }
 

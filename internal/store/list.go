@@ -14,20 +14,30 @@ import (
 // between is told by Changes; if the node a page ended with has moved in between, list again. A node that is gone still
 // marks its place.
 func (s *Store) List(w Who, namespace, node int64, recursive bool, after int64, add func(Entry) bool) (epoch, journal int64, more bool, err error) {
+	return s.ListAt(w, namespace, node, 0, recursive, after, add)
+}
+
+// ListAt is List of the tree as it was at a time, ns since 1970 (0: as it is); journal is the number it had reached then.
+// All pages of a time that is over are one snapshot.
+func (s *Store) ListAt(w Who, namespace, node, at int64, recursive bool, after int64, add func(Entry) bool) (epoch, journal int64, more bool, err error) {
 	err = s.read(func(tx *db.Tx) error {
 		ns, err := s.may(tx, w, namespace, node, needRead)
 		if err != nil {
 			return err
 		}
-		epoch, journal = ns.Epoch, ns.Journal
-		top, err := newReach(tx, ns, 0).node(node)
+		v, err := viewAt(tx, ns, at)
+		if err != nil {
+			return err
+		}
+		epoch, journal = ns.Epoch, v.n
+		top, err := v.node(node)
 		if err != nil {
 			return err
 		}
 		if top.Kind != db.Folder {
 			return ErrNotFolder
 		}
-		k := walk{tx: tx, recursive: recursive}
+		k := walk{view: v, recursive: recursive}
 		if after == 0 {
 			k.enter(top.ID, nil)
 		} else if err := k.resume(top.ID, after); err != nil {
@@ -41,7 +51,7 @@ func (s *Store) List(w Who, namespace, node int64, recursive bool, after int64, 
 
 // walk goes through a tree depth first with a stack of folders, not by recursion: a tree may be as deep as it likes.
 type walk struct {
-	tx        *db.Tx
+	view
 	recursive bool
 	stack     []level
 }
@@ -75,7 +85,7 @@ func (k *walk) run(add func(Entry) bool) (more bool, err error) {
 				k.stack = k.stack[:len(k.stack)-1]
 				continue
 			}
-			if l.page, err = k.tx.Children(l.page[:0], l.folder, l.after, childPage); err != nil {
+			if l.page, err = k.children(l.page[:0], l.folder, l.after); err != nil {
 				return false, err
 			}
 			l.next, l.ended = 0, len(l.page) < childPage
@@ -105,7 +115,7 @@ func (k *walk) resume(top, after int64) error {
 	var places []place // from after up to top
 	inside := false    // after is a folder whose children come next
 	for at := after; at != top; {
-		n, err := k.tx.Node(at)
+		n, err := k.row(at)
 		if err != nil {
 			return err
 		}
@@ -113,7 +123,7 @@ func (k *walk) resume(top, after int64) error {
 		if n != nil {
 			p = place{n.Parent, n.Name}
 			inside = inside || at == after && n.Kind == db.Folder
-		} else {
+		} else if k.past == nil { // as it was nothing can have gone in between
 			places, inside = places[:0], false // what lies below it is gone too
 			if p.folder, p.name, _, err = k.tx.LastPlace(at); err != nil {
 				return err

@@ -272,6 +272,30 @@ func (f *follower) follow(s *Store, w Who, page int) error {
 	}
 }
 
+// drawChange draws a change to nodes and names, mostly one that is possible.
+func (m *model) drawChange(r *rapid.T, ids []int64, names []string) Change {
+	id := func(label string) int64 { return rapid.SampledFrom(ids).Draw(r, label) }
+	c := Change{
+		Op:     rapid.SampledFrom([]Op{OpPut, OpPut, OpMkdir, OpMkdir, OpSet, OpMove, OpCopy, OpDelete}).Draw(r, "op"),
+		Mode:   uint32(rapid.IntRange(0o600, 0o602).Draw(r, "mode")),
+		Expect: rapid.SampledFrom([]int64{ExpectAny, ExpectAny, 0, m.journal}).Draw(r, "expect"),
+	}
+	if c.Op != OpSet && c.Op != OpDelete {
+		c.Parent.Node, c.Name = id("parent"), rapid.SampledFrom(names).Draw(r, "name")
+	}
+	switch c.Op {
+	case OpPut:
+		content := rapid.IntRange(0, 7).Draw(r, "content")
+		c.Kind = rapid.SampledFrom([]Kind{KindFile, KindLink}).Draw(r, "kind")
+		c.Hash, c.Size = contentHash(content), contentSize(content)
+	case OpSet, OpMove, OpCopy, OpDelete:
+		c.Node = id("node")
+		c.ExpectNode = rapid.SampledFrom([]int64{ExpectAny, ExpectAny, m.nodes[c.Node].Version}).Draw(r, "expect node")
+		c.Recursive = rapid.Bool().Draw(r, "recursive")
+	}
+	return c
+}
+
 // The store's tree is the model's after any changes, and a client that only follows changes has the same.
 func TestTreeModel(t *testing.T) {
 	s, w := newTree(t, 8)
@@ -288,32 +312,12 @@ func TestTreeModel(t *testing.T) {
 		m := &model{root: top.Node, journal: journal, nodes: map[int64]Entry{}}
 		f := &follower{epoch: epoch, since: journal, nodes: map[int64]Entry{}}
 		ids := []int64{top.Node, 1 << 40}
-		id := func(label string) int64 { return rapid.SampledFrom(ids).Draw(r, label) }
 		for range rapid.IntRange(1, 25).Draw(r, "commits") {
 			var changes []Change
 			for range rapid.IntRange(1, 6).Draw(r, "changes") {
-				c := Change{
-					Op:     rapid.SampledFrom([]Op{OpPut, OpPut, OpMkdir, OpMkdir, OpSet, OpMove, OpCopy, OpDelete}).Draw(r, "op"),
-					Mode:   uint32(rapid.IntRange(0o600, 0o602).Draw(r, "mode")),
-					Expect: rapid.SampledFrom([]int64{ExpectAny, ExpectAny, 0, m.journal}).Draw(r, "expect"),
+				if c := m.drawChange(r, ids, names); c.Node != top.Node { // the model's root is none to the store
+					changes = append(changes, c)
 				}
-				if c.Op != OpSet && c.Op != OpDelete {
-					c.Parent.Node, c.Name = id("parent"), rapid.SampledFrom(names).Draw(r, "name")
-				}
-				switch c.Op {
-				case OpPut:
-					content := rapid.IntRange(0, 7).Draw(r, "content")
-					c.Kind = rapid.SampledFrom([]Kind{KindFile, KindLink}).Draw(r, "kind")
-					c.Hash, c.Size = contentHash(content), contentSize(content)
-				case OpSet, OpMove, OpCopy, OpDelete:
-					c.Node = id("node")
-					c.ExpectNode = rapid.SampledFrom([]int64{ExpectAny, ExpectAny, m.nodes[c.Node].Version}).Draw(r, "expect node")
-					c.Recursive = rapid.Bool().Draw(r, "recursive")
-				}
-				if c.Node == top.Node { // the model's root is none to the store
-					continue
-				}
-				changes = append(changes, c)
 			}
 			fates, err := commit(s, w, false, changes)
 			if err != nil {

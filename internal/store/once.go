@@ -23,18 +23,8 @@ func NewOnce(key [16]byte, kind uint16, header []byte) Once {
 // has checked that the account may still have it. The reply is stored in the same transaction as the change. The same
 // key with another request is ErrKeyReused.
 func (s *Store) once(tx *db.Tx, w Who, o Once, again func(tx *db.Tx) error, do func(tx *db.Tx) ([]byte, error)) ([]byte, error) {
-	before, err := tx.Repeat(w.Account, o.Key[:])
-	if err != nil {
-		return nil, err
-	}
-	if before != nil {
-		if before.Type != int64(o.Type) || !bytes.Equal(before.Request, o.Request[:]) {
-			return nil, ErrKeyReused
-		}
-		if err := again(tx); err != nil {
-			return nil, err
-		}
-		return before.Reply, nil
+	if before, err := s.known(tx, w, o, again); err != nil || before != nil {
+		return before, err
 	}
 	reply, err := do(tx)
 	if err != nil {
@@ -47,4 +37,22 @@ func (s *Store) once(tx *db.Tx, w Who, o Once, again func(tx *db.Tx) error, do f
 		Account: w.Account, Key: o.Key[:], Device: w.Device, Type: int64(o.Type),
 		Request: o.Request[:], Reply: reply, At: now(),
 	})
+}
+
+// known gives the reply that is stored under a key; nil: there is none.
+func (s *Store) known(tx *db.Tx, w Who, o Once, again func(tx *db.Tx) error) ([]byte, error) {
+	before, err := tx.Repeat(w.Account, o.Key[:])
+	if err != nil || before == nil {
+		return nil, err
+	}
+	if before.Type != int64(o.Type) || !bytes.Equal(before.Request, o.Request[:]) {
+		return nil, ErrKeyReused
+	}
+	if err := again(tx); err != nil {
+		return nil, err
+	}
+	if before.Reply == nil {
+		return []byte{}, nil
+	}
+	return before.Reply, nil
 }

@@ -45,6 +45,7 @@ type Store struct {
 	files    files
 	places   places
 	free     freeSpace
+	thinned  time.Time // the keeper's alone: when it last thinned the moments
 
 	shareless atomic.Bool // the file system cannot share extents between files
 

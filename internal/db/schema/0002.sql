@@ -64,6 +64,10 @@ UPDATE namespace SET horizon = journal;          -- moves were not noted so far
 -- one and is charged for it: it was moved, or it was deleted and came again.
 ALTER TABLE node ADD COLUMN created INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE past ADD COLUMN created INTEGER NOT NULL DEFAULT 0;
+CREATE TRIGGER past_content AFTER UPDATE OF content ON past WHEN OLD.content IS NOT NEW.content BEGIN
+  UPDATE content SET refs = refs + 1, doomed = NULL WHERE id = NEW.content;
+  UPDATE content SET refs = refs - 1, doomed = CASE WHEN refs = 1 THEN unixepoch() * 1000000000 END WHERE id = OLD.content;
+END;
 CREATE INDEX node_created ON node (namespace, created) WHERE created > 0;   -- the log
 CREATE INDEX past_created ON past (namespace, created);                     -- the log
 DROP INDEX past_until;
