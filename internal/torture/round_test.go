@@ -19,6 +19,7 @@ type round struct {
 	long  bool
 	share float64 // of a long round's size; below 1 its totals are not looked at
 	dir   string  // of this round, outside of every disk that is tortured
+	told  bool    // the end of the server's log was shown
 	only  string  // the one case that failed, for caseVariable; empty: the round has no cases, or none failed
 }
 

@@ -56,7 +56,8 @@ func (r *round) newServer(data string, workers int, args ...string) *server {
 	r.must(err)
 	r.Cleanup(func() {
 		s.killAll()
-		if r.Failed() {
+		if r.Failed() && !r.told { // the servers of a round have one log
+			r.told = true
 			r.Logf("the end of the server's log:\n%s", s.logTail(6000))
 		}
 		s.log.Close()
