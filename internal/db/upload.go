@@ -103,7 +103,7 @@ func (tx *Tx) UploadsOf(account, after int64, limit int) ([]Unfinished, error) {
 	err := tx.rows(`SELECT upload.id, upload.size, upload.label, upload.began, upload.touched, upload.sparse, device.name,
 			(SELECT COALESCE(SUM(size), 0) FROM chunk WHERE chunk.content = upload.content)
 		FROM upload LEFT JOIN device ON device.id = upload.device
-		WHERE upload.account = CAST(? AS INTEGER) AND upload.id > CAST(? AS INTEGER) ORDER BY upload.id LIMIT ?`,
+		WHERE upload.account = CAST(? AS INTEGER) AND upload.id > CAST(? AS INTEGER) ORDER BY upload.id LIMIT CAST(? AS INTEGER)`,
 		[]any{account, after, limit}, func(r *Row) error {
 			u := Unfinished{Upload: Upload{Account: account}}
 			err := r.Scan(&u.ID, &u.Size, &u.Label, &u.Began, &u.Touched, &u.Sparse, &u.DeviceName, &u.Present)

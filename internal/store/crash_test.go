@@ -72,6 +72,25 @@ var doings = map[string]func(s *Store, w Who) error{
 		}
 		return err
 	},
+	"found": func(s *Store, w Who) error { // by another device, which goes on with it
+		content := bytesOf(23, ChunkSize+99)
+		u, err := number(s.UploadOpen(w, Once{Key: [16]byte{5}, Type: 12}, opening(content, int64(len(content))), numberReply))
+		if err != nil {
+			return err
+		}
+		if err := chunk(s, w, u, 1, content); err != nil && err != ErrNotFound {
+			return err
+		}
+		return uploadWhole(s, w, 6, content, int64(len(content)))
+	},
+	"cancel": func(s *Store, w Who) error {
+		u, err := number(s.UploadOpen(w, Once{Key: [16]byte{7}, Type: 12}, Opening{Size: 1 << 20, Sparse: true}, numberReply))
+		if err != nil {
+			return err
+		}
+		_, err = s.UploadCancel(w, Once{Key: [16]byte{8}, Type: 32}, u, []byte("cancelled"))
+		return err
+	},
 	"sweep": func(s *Store, w Who) error {
 		if _, err := s.UploadOpen(w, Once{Key: [16]byte{4}, Type: 12}, Opening{Size: 1 << 20}, numberReply); err != nil {
 			return err
@@ -128,15 +147,33 @@ var kept = map[string][][]byte{
 	"upload": {bytesOf(16, ChunkSize+99)}, "open": {bytesOf(17, 4000)}, "twin": {bytesOf(18, 9000)},
 	"prove": {bytesOf(19, proof.Least+3)}, "sweep": nil,
 	"collect": nil, "compact": many(100, 3, 4000),
+	"found": {bytesOf(23, ChunkSize+99)}, "cancel": nil,
+}
+
+// opening is that of a content, as a client that knows its size asks for it.
+func opening(content []byte, size int64) Opening {
+	open := Opening{Size: size}
+	if size >= hash.ProbeLeast {
+		probe, err := hash.ReadProbe(bytes.NewReader(content), size)
+		if err != nil {
+			panic(err)
+		}
+		open.Probe = &probe
+	}
+	return open
+}
+
+// number reads what numberReply has written.
+func number(raw []byte, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(string(raw), 10, 64)
 }
 
 // uploadWhole sends a content in chunks under keys that are the same each time.
 func uploadWhole(s *Store, w Who, key byte, content []byte, size int64) error {
-	raw, err := s.UploadOpen(w, Once{Key: [16]byte{key}, Type: 12}, Opening{Size: size}, numberReply)
-	if err != nil {
-		return err
-	}
-	u, err := strconv.ParseInt(string(raw), 10, 64)
+	u, err := number(s.UploadOpen(w, Once{Key: [16]byte{key}, Type: 12}, opening(content, size), numberReply))
 	if err != nil {
 		return err
 	}
@@ -216,6 +253,13 @@ func TestCrashes(t *testing.T) {
 		{"prove", "possession verified", false},
 		{"prove", "transaction#2", false},
 		{"prove", "linked", true},
+		{"found", "transaction#3", false}, // of the one that finds it
+		{"found", "chunk committed#2", false},
+		{"found", "sealed", true},
+		{"cancel", "transaction#2", true},
+		{"cancel", "upload cancelled", true},
+		{"cancel", "file removed", true},
+		{"cancel", "transaction#3", true},
 		{"sweep", "transaction#4", true},
 		{"sweep", "file removed", true},
 		{"sweep", "transaction#5", true},

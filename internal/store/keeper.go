@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"sluice/internal/db"
 )
 
@@ -61,6 +59,8 @@ func (s *Store) keep(ctx context.Context) {
 	done.Go(func() { s.collecting(ctx) })
 	defer done.Wait()
 	defer end()
+	var filled sync.Once
+	var relieved time.Time
 	log, swept := walWatch{path: s.folder.database() + "-wal"}, time.Now().Add(firstSweep-sweepEvery)
 	for pause(ctx, keeperTick) && !s.stopped.Load() {
 		if due, cut := log.due(time.Now(), s.reserveSpent()); due {
@@ -68,11 +68,16 @@ func (s *Store) keep(ctx context.Context) {
 			log.done(time.Now())
 		}
 		s.fillReserves()
+		if time.Since(relieved) >= relieveEvery {
+			s.relieve(ctx, time.Now(), s.lowSpace)
+			relieved = time.Now()
+		}
 		if time.Since(swept) >= sweepEvery {
 			if err := s.sweep(ctx, time.Now()); err != nil {
 				s.config.Log("warn", "sweep", err)
 			}
 			swept = time.Now()
+			filled.Do(func() { s.fillProbes(ctx) })
 		}
 	}
 }
@@ -174,37 +179,4 @@ func (s *Store) sweepRows(ctx context.Context, batch func(tx *db.Tx) (int, error
 		}
 	}
 	return nil
-}
-
-// sweepUploads ends uploads nobody has touched since a time. One that is being written to this very moment is passed by.
-func (s *Store) sweepUploads(ctx context.Context, before int64) error {
-	var stale []db.Upload
-	err := s.read(func(tx *db.Tx) (err error) {
-		stale, err = tx.StaleUploads(before, sweepBatch)
-		return err
-	})
-	for i := 0; i < len(stale) && err == nil && ctx.Err() == nil; i++ {
-		err = s.sweepUpload(&stale[i], before)
-	}
-	return err
-}
-
-func (s *Store) sweepUpload(u *db.Upload, before int64) error {
-	fd, err := s.openUploadFile(u.Content)
-	if err == nil {
-		defer unix.Close(fd)
-		if free, err := claim(fd, 0, 0); err != nil || !free {
-			return err
-		}
-	} else if !errors.Is(err, ErrNotFound) {
-		return err
-	}
-	return s.writeAnyway(func(tx *db.Tx) error {
-		now, err := tx.Upload(u.Account, u.ID)
-		if err != nil || now == nil || now.Touched >= before { // somebody goes on with it after all
-			return err
-		}
-		_, err = endUpload(tx, u.Account, u.ID)
-		return err
-	})
 }

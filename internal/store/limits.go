@@ -39,6 +39,10 @@ const (
 	nonceKept     = 60 * time.Second // a challenge: time to read 64 MiB from a slow disk and to hash them
 	sweepEvery    = 10 * time.Minute // none of the above is more exact
 	firstSweep    = time.Minute      // after becoming the keeper: not while everybody reconnects
+	partialSpared = 10 * time.Minute // an upload touched since is not ended before its time
+	relieveEvery  = 5 * time.Second  // how often it is seen that the disk is short of space
+	relieveBatch  = 20               // uploads that are ended then before it is looked for others
+	probeBatch    = 100              // contents whose probes are computed between two transactions
 	sweepBatch    = 500              // rows of one sweeping transaction, so that it holds nobody up
 	keeperTries   = time.Second      // how long after its death a keeper is replaced, at most
 	keeperTick    = 500 * time.Millisecond

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -82,4 +83,52 @@ func (f fileAt) ReadAt(b []byte, offset int64) (n int, err error) {
 		n += max(k, 0)
 	}
 	return n, nil
+}
+
+// fillProbes computes the probes of contents that have none: those that were there before probes were kept, and what was
+// imported. Whoever does not find them only sends more than need be, so errors end it quietly.
+func (s *Store) fillProbes(ctx context.Context) {
+	for last := int64(0); ctx.Err() == nil && !s.stopped.Load(); {
+		var bare []db.Content
+		err := s.read(func(tx *db.Tx) (err error) {
+			bare, err = tx.Unprobed(last, hash.ProbeLeast, probeBatch)
+			return err
+		})
+		if err == nil && len(bare) > 0 {
+			last = bare[len(bare)-1].ID
+			err = s.fillProbesOf(bare)
+		}
+		if err != nil {
+			s.config.Log("warn", "compute the probes of large contents", err)
+		}
+		if err != nil || len(bare) < probeBatch || !pause(ctx, keeperTick) {
+			return
+		}
+	}
+}
+
+func (s *Store) fillProbesOf(bare []db.Content) error {
+	probes := make([]*db.Probe, len(bare))
+	for i, c := range bare {
+		fd, err := unix.Open(s.folder.object(c.ID), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			continue // collected this very moment, or missing: a check tells
+		}
+		probes[i], err = readProbe(fd, c.Size)
+		unix.Close(fd)
+		if err != nil {
+			return err
+		}
+	}
+	return s.transact(func(tx *db.Tx) error {
+		for i, p := range probes {
+			if p == nil {
+				continue
+			}
+			if err := tx.AddProbe(bare[i].ID, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
