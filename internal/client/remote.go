@@ -17,6 +17,7 @@ type Remote struct {
 	pool     pool
 	pipes    *splice.Pool
 	up, down bucket
+	proofs   *proofs
 	running  sync.WaitGroup // calls, and the goroutines of connections
 
 	mu    sync.Mutex
@@ -36,7 +37,8 @@ func Dial(ctx context.Context, opt Options) (*Remote, error) {
 		address: address,
 		token:   opt.Token,
 		// Two for each connection: one that is being filled from it and one that is flushed into it.
-		pipes: splice.NewPool(int64(opt.Connections)*2*pipeSize, pipeSize),
+		pipes:  splice.NewPool(int64(opt.Connections)*2*pipeSize, pipeSize),
+		proofs: newProofs(),
 	}
 	r.pool.remote = r
 	r.pool.news = make(chan struct{})

@@ -16,6 +16,8 @@ type (
 	Object         = proto.Object
 	EntryError     = proto.EntryError
 	Bitmap         = proto.Bitmap
+	HaveReply      = proto.HaveReply
+	Challenge      = proto.Challenge
 	HelloReply     = proto.HelloReply
 	LoginReply     = proto.LoginReply
 	QuotaReply     = proto.QuotaReply
@@ -43,6 +45,7 @@ const (
 	ExpectAny = proto.ExpectAny
 
 	MaxBatch       = proto.MaxBatch
+	MaxProofs      = proto.MaxProofs
 	MaxObjectsBody = proto.MaxObjectsBody
 	ChunkSize      = proto.ChunkSize
 	MaxPath        = proto.MaxPath

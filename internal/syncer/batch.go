@@ -14,6 +14,8 @@ type batch struct {
 	owners  []int // for each object the item that was first to need it
 	items   []item
 	waits   []*batch // those which send contents this one names
+	lend    func()   // lets the readers have another buffer
+	lent    bool     // they have: buf is not given back
 
 	sent   chan struct{}               // closed when the contents are on the server, or will not be
 	failed map[client.Hash]client.Code // contents that were refused; read after sent
@@ -73,15 +75,6 @@ func (b *batch) keep(held client.Bitmap) {
 		n++
 	}
 	b.objects, b.bodies, b.owners = b.objects[:n], b.bodies[:n], b.owners[:n]
-}
-
-// hashes lists what the batch would send.
-func (b *batch) hashes() []client.Hash {
-	list := make([]client.Hash, len(b.objects))
-	for i := range b.objects {
-		list[i] = b.objects[i].Hash
-	}
-	return list
 }
 
 // refusal tells whether the content of an item was refused, by this batch or the one that sends it.

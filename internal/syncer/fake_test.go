@@ -26,6 +26,7 @@ type fake struct {
 	epoch    int64
 	server   string                           // another server, if not empty
 	crowded  bool                             // others send contents too
+	others   map[client.Hash]bool             // contents of other accounts, which can be proven
 	history  map[int64]map[int64]client.Entry // nil: not kept; else the nodes at each journal number before this one
 
 	puts, haves, commits, fetched, lists, sinces int // requests and contents
@@ -79,6 +80,38 @@ func (f *fake) Have(_ context.Context, hashes []client.Hash) (client.Bitmap, err
 		}
 	}
 	return m, nil
+}
+
+func (f *fake) Spare(ctx context.Context, objects []client.Object, content func(i int) io.ReaderAt, how client.Sparing) (client.Bitmap, error) {
+	var hashes []client.Hash
+	for _, o := range objects {
+		hashes = append(hashes, o.Hash)
+	}
+	held, waited := proto.NewBitmap(len(objects)), false
+	if !how.Nothing {
+		held, _ = f.Have(ctx, hashes)
+	}
+	for i, o := range objects {
+		if o.Size < client.LeastProof || held.Get(i) || !f.others[o.Hash] {
+			continue
+		}
+		if !waited {
+			waited = true
+			how.Waits()
+		}
+		b := make([]byte, o.Size)
+		if _, err := content(i).ReadAt(b, 0); err != nil {
+			return nil, err
+		}
+		if client.Hash(hash.Sum(b)) != o.Hash {
+			f.t.Errorf("object %d is proven with other bytes", i)
+		}
+		held.Set(i)
+		f.mu.Lock()
+		f.contents[o.Hash] = b
+		f.mu.Unlock()
+	}
+	return held, nil
 }
 
 func (f *fake) PutObjects(ctx context.Context, objects []client.Object, bodies [][]byte) ([]client.EntryError, error) {

@@ -92,11 +92,12 @@ func PutReader(ctx context.Context, s Uploader, r io.Reader, p *Progress) (Conte
 // putBytes brings a small content to the server, unless it is there.
 func putBytes(ctx context.Context, s Server, b []byte) (h client.Hash, instant bool, err error) {
 	h = hash.Sum(b)
-	held, err := s.Have(ctx, []client.Hash{h})
+	objects := []client.Object{{Hash: h, Size: int64(len(b))}}
+	held, err := s.Spare(ctx, objects, func(int) io.ReaderAt { return bytes.NewReader(b) }, client.Sparing{})
 	if err != nil || held.Get(0) {
 		return h, err == nil, err
 	}
-	failed, err := s.PutObjects(ctx, []client.Object{{Hash: h, Size: int64(len(b))}}, [][]byte{b})
+	failed, err := s.PutObjects(ctx, objects, [][]byte{b})
 	if err == nil && len(failed) > 0 {
 		err = client.NewError("send", failed[0].Code, failed[0].Message)
 	}

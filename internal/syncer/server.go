@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -16,6 +17,7 @@ type Server interface {
 	Connections() int
 	Quota(ctx context.Context) (*client.QuotaReply, error)
 	Have(ctx context.Context, hashes []client.Hash) (client.Bitmap, error)
+	Spare(ctx context.Context, objects []client.Object, content func(i int) io.ReaderAt, how client.Sparing) (client.Bitmap, error)
 	PutObjects(ctx context.Context, objects []client.Object, bodies [][]byte) ([]client.EntryError, error)
 	Commit(ctx context.Context, c *client.CommitRequest) (*client.CommitReply, error)
 	Stat(ctx context.Context, node int64, path []string) (*client.StatReply, error)

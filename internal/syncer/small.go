@@ -1,9 +1,11 @@
 package syncer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 
@@ -31,6 +33,7 @@ func (p *pusher) sendSmall(ctx context.Context, tasks []task) {
 	if len(tasks) == 0 {
 		return
 	}
+	tasks = provableLast(tasks)
 	lanes := p.Server.Connections()
 	names := min(max(len(tasks)/(2*lanes), batchLeast), client.MaxBatch)
 	workers := min(readers(), (len(tasks)+stride-1)/stride)
@@ -57,6 +60,32 @@ func (p *pusher) sendSmall(ctx context.Context, tasks []task) {
 		})
 	}
 	group.Wait()
+}
+
+// provableAhead is how many files that could be proven go first.
+const provableAhead = 8
+
+// provableLast puts a few of the files that are large enough for a proof first and the others last, so that the answers to
+// those are there when it is to be decided whether these are worth a proof. Nobody waits for it: what has its turn before
+// is sent.
+func provableLast(tasks []task) []task {
+	sorted := make([]task, 0, len(tasks))
+	var last []task
+	for _, t := range tasks {
+		switch {
+		case t.Src.Size < client.LeastProof:
+		case len(sorted) < provableAhead:
+			sorted = append(sorted, t)
+		default:
+			last = append(last, t)
+		}
+	}
+	for _, t := range tasks {
+		if t.Src.Size < client.LeastProof {
+			sorted = append(sorted, t)
+		}
+	}
+	return append(sorted, last...)
 }
 
 // reader is one goroutine that fills batches.
@@ -140,6 +169,11 @@ func (r *reader) ready(ctx context.Context, size int64) bool {
 			items:   make([]item, 0, r.names),
 			sent:    make(chan struct{}),
 		}
+		b := r.b
+		b.lend = func() { // the readers go on with another buffer while this batch waits
+			b.lent = true
+			r.buffers <- nil
+		}
 		return true
 	case <-ctx.Done():
 		return false
@@ -162,9 +196,10 @@ func (r *reader) flush(ctx context.Context) {
 	}
 	r.p.flying.Go(func() {
 		err := r.p.putContents(ctx, b)
-		buf := b.buf
+		if !b.lent {
+			r.buffers <- b.buf
+		}
 		b.buf, b.bodies = nil, nil
-		r.buffers <- buf
 		if err != nil {
 			r.p.fail(err)
 		}
@@ -182,15 +217,14 @@ func (p *pusher) putContents(ctx context.Context, b *batch) error {
 	if len(b.objects) == 0 {
 		return ctx.Err()
 	}
-	if !p.empty {
-		held, err := p.Server.Have(ctx, b.hashes())
-		if err != nil {
-			return fmt.Errorf("ask what is there already: %w", err)
-		}
-		b.keep(held)
-		if len(b.objects) == 0 {
-			return nil
-		}
+	held, err := p.Server.Spare(ctx, b.objects, func(i int) io.ReaderAt { return bytes.NewReader(b.bodies[i]) },
+		client.Sparing{Nothing: p.empty, Waits: b.lend})
+	if err != nil {
+		return fmt.Errorf("ask what is there already: %w", err)
+	}
+	b.keep(held)
+	if len(b.objects) == 0 {
+		return nil
 	}
 	failed, err := p.Server.PutObjects(ctx, b.objects, b.bodies)
 	if err != nil {
