@@ -40,7 +40,7 @@ func (u *upload) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if like.Held != nil || u.opt.HashFirst {
+	if like.Held != nil || u.opt.HashFirst || u.remote.linking() {
 		if there, err := u.there(ctx); there || err != nil {
 			return err
 		}
@@ -70,13 +70,18 @@ func (u *upload) run(ctx context.Context) error {
 	}
 }
 
-// there hashes what was not hashed yet and asks whether the server has the content.
+// there hashes what was not hashed yet and asks whether the server has the content, or, if it does not say so, proves to
+// have it.
 func (u *upload) there(ctx context.Context) (bool, error) {
 	if err := u.hashRest(ctx); err != nil {
 		return false, err
 	}
 	content := Hash(hash.Root(u.values, u.size))
-	held, err := u.remote.Have(ctx, []Hash{content})
+	held, err := u.remote.Spare(ctx, []Object{{Hash: content, Size: u.size}}, func(int) io.ReaderAt { return u.source.f },
+		Sparing{Always: u.opt.HashFirst})
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return false, ErrChanged
+	}
 	if err != nil || !held.Get(0) {
 		return false, err
 	}

@@ -18,8 +18,9 @@ import (
 type UploadOptions struct {
 	// Progress is told of bytes as the server has them safe, by one goroutine at a time; nil: nobody is.
 	Progress func(n int64)
-	// HashFirst hashes the whole file before anything is sent, and asks whether the server has it. Without, that is done
-	// only when a few ranges of the file are those of a content that is there.
+	// HashFirst hashes the whole file before anything is sent, and asks whether the server has it, from whomever. Without,
+	// that is done only when a few ranges of the file are those of a content of this account, or when what was sent before
+	// was there from others.
 	HashFirst bool
 	// Begun is told the server's number of an upload that was begun or found; nil: nobody is. It may be called again, when
 	// the one that was found turns out to be of another file.

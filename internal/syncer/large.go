@@ -114,7 +114,7 @@ func (p *pusher) largeContent(ctx context.Context, f *os.File, t task) (h client
 	}
 	var told int64
 	sent, err := p.Server.Upload(ctx, f, size, client.UploadOptions{
-		HashFirst: p.HashFirst && !p.empty,
+		HashFirst: p.HashFirst,
 		Progress: func(n int64) {
 			p.progress.DoneBytes.Add(n)
 			told += n
