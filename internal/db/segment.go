@@ -49,6 +49,12 @@ func (tx *Tx) AddDead(id, bytes, end int64) error {
 	return tx.run(`UPDATE segment SET dead = dead + ?, ended = max(ended, ?) WHERE id = ?`, bytes, end, id)
 }
 
+// DeadIn tells how many bytes were removed from a segment.
+func (tx *Tx) DeadIn(id int64) (bytes int64, err error) {
+	_, err = tx.row(`SELECT dead FROM segment WHERE id = ?`, []any{id}, &bytes)
+	return bytes, err
+}
+
 // Segment is a closed segment.
 type Segment struct {
 	ID   int64

@@ -79,7 +79,7 @@ func (s *Store) Commit(w Who, once Once, namespace int64, all bool, changes []Ch
 	write := s.write
 	if onlyDeletes(changes) {
 		write = s.writeAnyway
-	} else if err := s.mayUpload(0); err != nil {
+	} else if err := s.mayCommit(); err != nil {
 		return nil, err
 	}
 	var answer []byte

@@ -20,7 +20,7 @@ const (
 // writes, as far as it lives, and removed. It is never punched: what a row has named stays as it is for as long as its file
 // is there, so a reader that has an old location reads what it should, or finds the file gone and looks again.
 func (c *collector) segments(ctx context.Context) error {
-	if err := c.s.noteEnded(); err != nil {
+	if err := errors.Join(c.s.endDead(), c.s.noteEnded()); err != nil {
 		return err
 	}
 	if err := c.measure(ctx); err != nil {

@@ -138,6 +138,13 @@ func TestCompactRetired(t *testing.T) {
 		t.Fatal(done, err)
 	}
 	wantContents(t, s, w, living...)
+	// One that is written to is ended early when most of it is dead.
+	must(t, doom(s, w, 4, append(living, many(2000, 300, 4000)...)...))
+	done, err = collectLater(s)
+	if err != nil || done.Segments != 1 || done.Contents != 300 {
+		t.Fatal(done, err)
+	}
+	wantContents(t, s, w, living...)
 	audit(t, data, true)
 }
 

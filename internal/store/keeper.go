@@ -44,7 +44,7 @@ const removedClosed = 5 * time.Second
 func (s *Store) tidy(ctx context.Context) {
 	for pause(ctx, removedClosed) {
 		s.files.dropRemoved()
-		if err := s.noteEnded(); err != nil && !s.stopped.Load() {
+		if err := errors.Join(s.endDead(), s.noteEnded()); err != nil && !s.stopped.Load() {
 			s.config.Log("warn", "note which segments are ended", err)
 		}
 	}

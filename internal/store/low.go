@@ -37,10 +37,30 @@ func (f *freeSpace) set(left int64, now time.Time) {
 	f.left, f.at = left, now
 }
 
+// errSpent is the answer while a reserve is empty.
+var errSpent = fmt.Errorf("%w: the disk was full, and there is not much room yet", ErrSpace)
+
+// mayCommit refuses a commit that makes names when the disk has no room but a reserve's size. It is further than uploads may
+// go: what was uploaded before the low-space mark was reached gets its name.
+func (s *Store) mayCommit() error {
+	if s.reserveSpent() {
+		return errSpent
+	}
+	now := time.Now()
+	if s.free.take(0, now) { // above the mark
+		return nil
+	}
+	d, err := s.disk()
+	if err == nil && d.free < d.reserve {
+		return fmt.Errorf("%w: %d bytes free", ErrSpace, d.free)
+	}
+	return err
+}
+
 // mayUpload refuses at once what the disk has no room for without going below the low-space mark.
 func (s *Store) mayUpload(bytes int64) error {
 	if s.reserveSpent() {
-		return fmt.Errorf("%w: the disk was full, and there is not much room yet", ErrSpace)
+		return errSpent
 	}
 	now := time.Now()
 	if s.free.take(bytes, now) {

@@ -166,7 +166,7 @@ func (s *Store) syncSegment(g *segment) error {
 	return err
 }
 
-// spoil lets nobody reserve in a segment whose sync has failed.
+// spoil lets nobody reserve in a segment any more: its sync has failed, or it is to be ended.
 func (s *Store) spoil(g *segment) {
 	s.segments.mu.Lock()
 	defer s.segments.mu.Unlock()
@@ -190,6 +190,32 @@ func (a *segments) end(g *segment) {
 	if g.known.Load() {
 		a.ended = append(a.ended, g.number)
 	}
+}
+
+// leastEnded is how much must have been written to a segment before it is ended early.
+const leastEnded = 1 << 20
+
+// endDead ends the segment that is being appended to when most of it is dead, so that the collector can have it: it would
+// otherwise wait for the segment to be full.
+func (s *Store) endDead() error {
+	s.segments.mu.Lock()
+	g, tail := s.segments.current, int64(0)
+	if g != nil {
+		tail = g.tail
+	}
+	s.segments.mu.Unlock()
+	if tail < leastEnded || !g.known.Load() {
+		return nil
+	}
+	var dead int64
+	err := s.read(func(tx *db.Tx) (err error) {
+		dead, err = tx.DeadIn(g.number)
+		return err
+	})
+	if err == nil && dead > tail/2 {
+		s.spoil(g)
+	}
+	return err
 }
 
 // noteEnded tells the collector which segments this life appends to no more.
