@@ -73,11 +73,11 @@ func (tx *Tx) Wasteful(limit int) ([]Segment, error) {
 	return all, err
 }
 
-// ContentsOf lists contents of a segment by their numbers, from the first one after a number on.
+// ContentsOf lists complete contents of a segment by their numbers, from the first one after a number on.
 func (tx *Tx) ContentsOf(segment, after int64, limit int) ([]Content, error) {
 	var all []Content
 	err := tx.rows(`SELECT id, hash, size, offset FROM content WHERE segment = CAST(? AS INTEGER) AND id > CAST(? AS INTEGER)
-		ORDER BY id LIMIT CAST(? AS INTEGER)`, []any{segment, after, limit}, func(r *Row) error {
+		AND complete = 1 ORDER BY id LIMIT CAST(? AS INTEGER)`, []any{segment, after, limit}, func(r *Row) error {
 		all = append(all, Content{ID: r.Int(0), Hash: r.Bytes(1), Size: r.Int(2), Complete: true, Segment: segment, Offset: r.Int(3)})
 		return nil
 	})

@@ -56,7 +56,7 @@ func TestCollect(t *testing.T) {
 	must(t, err)
 
 	done, err := s.Collect(t.Context())
-	if err != nil || done.Contents != 0 || done.Waits != 0 {
+	if err != nil || done.Contents != 0 || done.Waits != 6 {
 		t.Fatal(done, err)
 	}
 	waits, err := s.ToCollect()

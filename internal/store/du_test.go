@@ -14,8 +14,8 @@ func TestSpace(t *testing.T) {
 	addAccount(t, data, "bob", 0)
 	s := openSlot(t, data, 0, nil)
 	w, bob := account(t, s, "ann"), account(t, s, "bob")
-	// ann: docs/a 5000, docs/b 300 KiB, c 5000 over a version of ChunkSize+100, 6000 unnamed, an upload half-way.
-	_, err := put(s, bob, bytesOf(1, 5000), bytesOf(40, 777), bytesOf(41, 200<<10))
+	// ann: docs/a 5000, docs/b 300 KiB, c 5000 over a version of 200 KiB, 6000 unnamed, an upload that is not sealed.
+	_, err := put(s, bob, bytesOf(1, 5000), bytesOf(40, 777), bytesOf(41, 220<<10))
 	must(t, err)
 	mustApply(t, s, bob, fileOf(bob.Root, "mine", bytesOf(1, 5000)))
 	mustApply(t, s, bob, fileOf(bob.Root, "gone", bytesOf(40, 777)))
@@ -29,11 +29,11 @@ func TestSpace(t *testing.T) {
 	must(t, err)
 	for use, want := range map[Use]Spent{
 		UseLive:     {Names: 2, Charged: 10000, Contents: 1, Bytes: 5000}, // ann's c, bob's mine
-		UseVersions: {Names: 1, Charged: ChunkSize + 100, Contents: 1, Bytes: ChunkSize + 100},
+		UseVersions: {Names: 1, Charged: 200 << 10, Contents: 1, Bytes: 200 << 10},
 		UseTrash:    {Names: 3, Charged: 5000 + 300<<10 + 777, Contents: 2, Bytes: 300<<10 + 777},
 		UseUnnamed:  {Names: 1, Charged: 999, Contents: 1, Bytes: 999},
-		UsePartial:  {Names: 1, Charged: 2 * ChunkSize, Contents: 1, Bytes: ChunkSize},
-		UseDoomed:   {Contents: 3, Bytes: 6000 + 200<<10 + 250<<10},
+		UsePartial:  {Names: 1, Charged: 100 << 10, Contents: 1, Bytes: 100 << 10},
+		UseDoomed:   {Contents: 3, Bytes: 6000 + 220<<10 + 250<<10},
 		UseEnded:    {},
 	} {
 		got := all.Uses[use]
