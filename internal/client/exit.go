@@ -72,7 +72,7 @@ func exitOfCode(code Code) int {
 		return ExitDone
 	case proto.BadName:
 		return ExitUsage
-	case proto.NotFound:
+	case proto.NotFound, proto.NotKept:
 		return ExitNotFound
 	case proto.NotLoggedIn, proto.BadLogin, proto.Revoked, proto.Forbidden:
 		return ExitAuth

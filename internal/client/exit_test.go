@@ -76,6 +76,7 @@ func TestExitCode(t *testing.T) {
 		{code(proto.EntryAborted), 1},
 		{code(proto.Unsupported), 11},
 		{code(proto.Damaged), 10},
+		{code(proto.NotKept), 3},
 		{code(40_000), 1},
 	} {
 		if got := ExitCode(row.err); got != row.want {

@@ -31,12 +31,22 @@ var errRestart = errors.New("folders keep being moved")
 // list reads all pages. Each page is a snapshot of its own; if the journal stood still between the first and the last,
 // they are one snapshot together, else the changes since the first page are applied until nothing new comes.
 func (r *Remote) list(ctx context.Context, node int64, recursive bool) (*Listing, error) {
+	return r.listAt(ctx, node, 0, recursive)
+}
+
+// ListAt gives the children of a folder (0: the root of home), or with recursive all below it, as it was at a time, ns since
+// 1970; Journal is the number that was reached then.
+func (r *Remote) ListAt(ctx context.Context, node, at int64, recursive bool) (*Listing, error) {
+	return r.listAt(ctx, node, at, recursive)
+}
+
+func (r *Remote) listAt(ctx context.Context, node, at int64, recursive bool) (*Listing, error) {
 	if node == 0 {
 		node = r.Hello().Root
 	}
 	var err error
 	for range maxRestarts {
-		g := gathering{remote: r, top: node, recursive: recursive}
+		g := gathering{remote: r, top: node, at: at, recursive: recursive}
 		var whole *Listing
 		whole, err = g.run(ctx)
 		if err == nil {
@@ -53,6 +63,7 @@ func (r *Remote) list(ctx context.Context, node int64, recursive bool) (*Listing
 type gathering struct {
 	remote    *Remote
 	top       int64
+	at        int64 // 0: as it is
 	recursive bool
 
 	epoch  int64
@@ -76,6 +87,9 @@ func (g *gathering) run(ctx context.Context) (*Listing, error) {
 	if g.newest == g.since {
 		return &Listing{Epoch: g.epoch, Journal: g.since, Entries: g.pages}, g.check()
 	}
+	if g.at != 0 {
+		return nil, errRestart // a commit that came in between counts as before that time
+	}
 	g.known = make(map[int64]Entry, len(g.pages))
 	g.listed = map[int64]bool{g.top: true}
 	g.merge()
@@ -87,7 +101,7 @@ func (g *gathering) run(ctx context.Context) (*Listing, error) {
 
 // read appends all pages of one folder.
 func (g *gathering) read(ctx context.Context, node int64) error {
-	book := pages{remote: g.remote, request: ListRequest{Node: node, Recursive: g.recursive}}
+	book := pages{remote: g.remote, request: ListRequest{Node: node, Recursive: g.recursive, At: g.at}}
 	defer book.close()
 	for {
 		page, err := book.next(ctx)

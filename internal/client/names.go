@@ -30,19 +30,32 @@ func (r *Remote) Commit(ctx context.Context, request *CommitRequest) (*CommitRep
 // Stat follows a path from a node (0: the root of home). The answer holds the node itself and as much of the path as was
 // found.
 func (r *Remote) Stat(ctx context.Context, node int64, path []string) (*StatReply, error) {
-	if len(path) > MaxPath {
-		return nil, usage("a path of %d names; at most %d", len(path), MaxPath)
+	return r.StatAt(ctx, node, 0, path)
+}
+
+// StatAt is Stat in the tree as it was at a time, ns since 1970 (0: as it is).
+func (r *Remote) StatAt(ctx context.Context, node, at int64, path []string) (*StatReply, error) {
+	if err := checkPath(path); err != nil {
+		return nil, err
 	}
-	for _, name := range path {
-		if err := proto.CheckName(name); err != nil {
-			return nil, usage("%q cannot be a name", name)
-		}
-	}
-	got, err := r.do(ctx, newCall(proto.TypeStat, &proto.Stat{Node: node, Path: path}))
+	got, err := r.do(ctx, newCall(proto.TypeStat, &proto.Stat{Node: node, Path: path, At: at}))
 	if err != nil {
 		return nil, err
 	}
 	return got.header.(*proto.StatReply), nil
+}
+
+// checkPath refuses what cannot be asked for.
+func checkPath(path []string) error {
+	if len(path) > MaxPath {
+		return usage("a path of %d names; at most %d", len(path), MaxPath)
+	}
+	for _, name := range path {
+		if err := proto.CheckName(name); err != nil {
+			return usage("%q cannot be a name", name)
+		}
+	}
+	return nil
 }
 
 // ListPage asks for one page of a listing.

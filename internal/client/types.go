@@ -28,6 +28,11 @@ type (
 	StatReply      = proto.StatReply
 	ChangesRequest = proto.Changes
 	ChangesReply   = proto.ChangesReply
+	KeptVersion    = proto.KeptVersion
+	Event          = proto.Event
+	Trashed        = proto.Trashed
+	RestoreRequest = proto.Restore
+	RestoreReply   = proto.RestoreReply
 )
 
 const (

@@ -51,7 +51,7 @@ func toEntry(e store.Entry) proto.Entry {
 func beginList(s *Service, c *Call) Outcome {
 	h := c.Header.(*proto.List)
 	p := newPage(proto.MaxReplyHeader) // a page of a list is bounded by its bytes alone
-	epoch, journal, more, err := s.store.List(c.Peer.Who, h.Namespace, h.Node, h.Recursive, h.After, p.add)
+	epoch, journal, more, err := s.store.ListAt(c.Peer.Who, h.Namespace, h.Node, h.At, h.Recursive, h.After, p.add)
 	if err != nil {
 		return fail(err)
 	}
@@ -61,7 +61,7 @@ func beginList(s *Service, c *Call) Outcome {
 // beginStat follows a path as far as it goes.
 func beginStat(s *Service, c *Call) Outcome {
 	h := c.Header.(*proto.Stat)
-	epoch, journal, found, err := s.store.Stat(c.Peer.Who, h.Namespace, h.Node, h.Path)
+	epoch, journal, found, err := s.store.StatAt(c.Peer.Who, h.Namespace, h.Node, h.At, h.Path)
 	if err != nil {
 		return fail(err)
 	}

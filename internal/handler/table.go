@@ -26,6 +26,11 @@ func Table() []Row {
 		{Type: proto.TypeChanges, Begin: admitted(beginChanges), Resume: resumeChanges},
 		{Type: proto.TypeGet, Quick: quickGet, Begin: admitted(beginGet)},
 		{Type: proto.TypeGetObjects, Quick: quickGetObjects, Begin: admitted(beginGetObjects)},
+		{Type: proto.TypeVersions, Begin: admitted(beginVersions)},
+		{Type: proto.TypeLog, Begin: admitted(beginLog)},
+		{Type: proto.TypeTrash, Begin: admitted(beginTrash)},
+		{Type: proto.TypeRestore, Begin: admitted(beginRestore)},
+		{Type: proto.TypeTrashEmpty, Begin: admitted(beginTrashEmpty)},
 		{Type: proto.TypeUploads, Begin: admitted(beginUploads)},
 		{Type: proto.TypeUploadCancel, Begin: admitted(beginUploadCancel)},
 	}

@@ -29,7 +29,7 @@ const (
 	Busy         Code = 20 // claimed by another request, or too much at once: try again
 	Timeout      Code = 21 // deadline passed
 	KeyReused    Code = 22 // the same key with another request
-	EpochChanged Code = 23 // the server was restored from a backup
+	EpochChanged Code = 23 // the server was restored from a backup, or remembers no deletes that old: list again
 	Draining     Code = 24 // the server is stopping: try again on a new connection
 	Differs      Code = 25 // a chunk is present with another value
 	NotUploaded  Code = 26 // a commit names a content this account has not uploaded, or a seal lacks chunks
@@ -41,6 +41,7 @@ const (
 	EntryAborted Code = 32 // mode all: undone because another entry failed
 	Unsupported  Code = 33 // not in this version of the server
 	Damaged      Code = 34 // the bytes kept of a content are not what its hash says: nothing of it is served
+	NotKept      Code = 35 // versions that old are not kept any more
 )
 
 // codes holds each code's name and whether the same request may succeed later.
@@ -83,6 +84,7 @@ var codes = [...]struct {
 	EntryAborted: {"entry-aborted", false},
 	Unsupported:  {"unsupported", false},
 	Damaged:      {"damaged", false},
+	NotKept:      {"not-kept", false},
 }
 
 // String is the code's name, for logs and messages.

@@ -11,6 +11,7 @@ const (
 	aSecret               // a string of least..most bytes, any characters
 	aBool
 	aName   // a name in its %XX form
+	aPath   // names in their %XX form with a slash between, most bytes in all
 	aHash   // 64 lower-case hex digits
 	aKey    // 32 lower-case hex digits
 	aBitmap // lower-case hex digits of least..most bytes
@@ -151,6 +152,9 @@ func (f *field) readString(s string, v *value) (ok bool, err *Error) {
 		ok = int64(len(s)) >= f.least && int64(len(s)) <= f.most && (f.want == aSecret || !hasControl(s))
 	case aName:
 		v.s, err = parseName(s)
+		ok = err == nil
+	case aPath:
+		v.s, err = parsePath(s, int(f.most))
 		ok = err == nil
 	case aHash:
 		ok = decodeHex(v.hash[:], s)

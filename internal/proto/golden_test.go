@@ -144,7 +144,7 @@ var samples = map[Type]sample{
 		}},
 	},
 	TypeList: {
-		request: &List{Namespace: 3, Node: 12, Recursive: true, After: 20},
+		request: &List{Namespace: 3, Node: 12, Recursive: true, After: 20, At: 1763755200000000000},
 		reply:   &ListReply{Epoch: 8231904423, Journal: 47, More: true, Entries: sampleEntries[1:]},
 	},
 	TypeStat: {
@@ -155,6 +155,34 @@ var samples = map[Type]sample{
 		request: &Changes{Epoch: 8231904423, Since: 41, WaitMs: 30000},
 		reply: &ChangesReply{Epoch: 8231904423, Journal: 48, Entries: append(append([]Entry{}, sampleEntries...),
 			Entry{Node: 16, Version: 48, Deleted: true})},
+	},
+	TypeVersions: {
+		request: &Versions{Namespace: 3, Path: []string{"docs", "a"}, Before: 50},
+		reply:   &VersionsReply{Epoch: 8231904423, Journal: 48, More: true, Versions: sampleVersions},
+	},
+	TypeLog: {
+		request: &Log{Namespace: 3, Node: 20, Before: 50, Since: 1763755000000000000},
+		reply: &LogReply{Epoch: 8231904423, Journal: 48, Next: 41, Events: []Event{
+			{Number: 48, What: EventDeleted, Node: 16, Kind: KindFolder, Path: "docs/100% caf\xc3\xa9 \xff", At: 1763755200123456789, Device: "laptop"},
+			{Number: 47, What: EventMoved, Node: 14, Kind: KindFile, Size: 6, Path: "docs/new", From: "old\nline", At: 1763755200123456789},
+			{Number: 41, What: EventPut, Node: 17, Kind: KindLink, Size: 7, Path: "l", At: 1763755100123456789, Device: "desk"},
+		}},
+	},
+	TypeTrash: {
+		request: &Trash{Namespace: 3, Before: 49},
+		reply: &TrashReply{Epoch: 8231904423, Journal: 48, More: true, Names: []Trashed{
+			{Number: 48, Node: 16, Kind: KindFolder, Size: 600, Names: 7, Path: "docs/x", At: 1763755200123456789, Device: "laptop"},
+			{Number: 39, Node: 15, Kind: KindFile, Size: 6, Path: "a", At: 1763755000123456789},
+		}},
+	},
+	TypeRestore: {
+		request: &Restore{Key: sampleKey, Namespace: 3, Node: 20, Path: []string{"100% caf\xc3\xa9"}, At: 1763755200000000000, Parent: 12, Name: "back",
+			Exact: true, Dry: true},
+		reply: &RestoreReply{Journal: 60, Node: 20, Version: 49, Made: 10, Replaced: 2, Deleted: 1},
+	},
+	TypeTrashEmpty: {
+		request: &TrashEmpty{Key: sampleKey, Namespace: 3, Before: 1763755200000000000, Dry: true},
+		reply:   &TrashEmptyReply{Names: 12},
 	},
 	TypeGet: {
 		request:   &Get{Hash: helloHash, Offset: 1, Length: 3},
@@ -184,6 +212,15 @@ var sampleProbe = Probe{
 	Head:   Key{0x3b, 0xde, 0xaf, 0x8f, 0x8e, 0x98, 0x78, 0x0b, 0x31, 0x81, 0x06, 0xaa, 0xfd, 0xc3, 0xca, 0x25},
 	Middle: Key{0x3b, 0xde, 0xaf, 0x8f, 0x8e, 0x98, 0x78, 0x0b, 0x31, 0x81, 0x06, 0xaa, 0xfd, 0xc3, 0xca, 0x25},
 	Tail:   Key{0xbf, 0x94, 0xea, 0x60, 0x2c, 0xa6, 0x36, 0x38, 0x84, 0x98, 0x04, 0x2d, 0x62, 0x1f, 0xf0, 0x19},
+}
+
+var sampleVersions = []KeptVersion{
+	{Entry: Entry{Node: 21, Parent: 20, Name: "a", Kind: KindFile, Size: 6, Mode: 0o644, Mtime: -3, Version: 43, Hash: helloHash},
+		Made: 1763755200123456789, By: "laptop"},
+	{Entry: Entry{Node: 21, Parent: 20, Name: "a", Kind: KindLink, Size: 7, Mode: 0o777, Mtime: 1, Version: 40, Hash: linkHash},
+		Made: 1763755100123456789, By: "laptop", Until: 43, Ended: 1763755200123456789, How: EndedReplaced, Ending: "desk"},
+	{Entry: Entry{Node: 17, Parent: 20, Name: "a", Kind: KindFolder, Mode: 0o755, Mtime: 1, Version: 20},
+		Until: 39, Ended: 1763755000123456789, How: EndedDeleted},
 }
 
 var sampleEntries = []Entry{

@@ -14,6 +14,7 @@ const (
 	MaxDepth        = 8         // nesting of a header
 	MaxName         = 255       // bytes of one name after decoding: Linux's own limit
 	MaxPath         = 128       // names in one path
+	MaxPathBytes    = 16 << 10  // bytes of a path that is told in one string, as %XX: longer ones lose their first names
 	MaxLink         = 4095      // bytes of a link's target: Linux's own limit
 	MaxToken        = 128       // bytes of a device token: 256 bits in any spelling fit
 	MaxAgent        = 64        // bytes: a program's name and version, for one line of a log

@@ -8,12 +8,13 @@ type List struct {
 	Node      int64 // 0: the root
 	Recursive bool
 	After     int64 // the node the last page ended with; 0: from the start
+	At        int64 // as it was at this time, ns since 1970; 0: as it is
 }
 
 // ListReply is one page.
 type ListReply struct {
 	Epoch   int64
-	Journal int64 // when this page was read
+	Journal int64 // when this page was read; with At: the number that was reached then
 	More    bool  // go on with After = the last entry's node
 	Entries []Entry
 }
@@ -24,6 +25,7 @@ var (
 		{name: "node", want: anInteger, most: math.MaxInt64, optional: true},
 		{name: "recursive", want: aBool, optional: true},
 		{name: "after", want: anInteger, most: math.MaxInt64, optional: true},
+		{name: "at", want: anInteger, most: math.MaxInt64, optional: true},
 	}
 	// How many entries a page of list may have is ruled by MaxReplyHeader alone.
 	entriesField    = field{name: "entries", want: anArray, most: math.MaxInt64}
@@ -48,6 +50,8 @@ func ParseList(raw []byte) (*List, error) {
 			x.Recursive = v.n != 0
 		case "after":
 			x.After = v.n
+		case "at":
+			x.At = v.n
 		}
 	}))
 }
@@ -58,6 +62,7 @@ func (x *List) Append(b []byte) []byte {
 	b = appendOptional(b, "node", x.Node)
 	b = appendTrue(b, "recursive", x.Recursive)
 	b = appendOptional(b, "after", x.After)
+	b = appendOptional(b, "at", x.At)
 	return closeObject(b)
 }
 

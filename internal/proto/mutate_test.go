@@ -93,6 +93,12 @@ func inside(fields []field, name string) []field {
 		return proofFields
 	case &fields[0] == &extentsReplyFields[0]:
 		return extentFields
+	case &fields[0] == &versionsReplyFields[0]:
+		return keptFields
+	case &fields[0] == &logReplyFields[0]:
+		return eventFields
+	case &fields[0] == &trashReplyFields[0]:
+		return trashedFields
 	case &fields[0] == &uploadAssembleFields[0]:
 		return rangeFields
 	}
@@ -109,11 +115,14 @@ func mayGo(row *Row, reply bool, m member) bool {
 		return strings.Contains(object, `"code"`) // of what failed nothing more need be said
 	case name == "upload-open.size", name == "upload-open.head", name == "upload-open.middle", name == "upload-open.tail":
 		return false // a probe is whole, and that of a size; its absence is no field's absence
+	case name == "restore.at", name == "restore.name":
+		return false // what the others would say without it is refused
 	case row.Type == TypeAssemble:
 		return name == "upload-assemble.ranges.from" // means the first content then; but the list of them is needed
 	case reply:
 		return strings.Contains(" extents.data hello.agent quota.limit have.challenges put-objects.failed put-objects.failed.message upload-open.found upload-open.present upload-chunk.present list.more "+
-			"commit.entries.message probe.held probe.partial uploads.more uploads.uploads.size uploads.uploads.label uploads.uploads.device ", " "+name+" ")
+			"commit.entries.message versions.more versions.versions.made versions.versions.by versions.versions.ended versions.versions.ending "+
+			"log.next log.events.size log.events.device trash.more trash.names.size trash.names.names trash.names.device probe.held probe.partial uploads.more uploads.uploads.size uploads.uploads.label uploads.uploads.device ", " "+name+" ")
 	}
 	layout := lookup(layouts[row.Type].request, path)
 	if row.Type == TypeCommit && strings.HasPrefix(path, "changes.") {
@@ -145,6 +154,11 @@ var layouts = map[Type]layout{
 	TypeList:         {listFields, listReplyFields},
 	TypeStat:         {statFields, statReplyFields},
 	TypeChanges:      {changesFields, changesReplyFields},
+	TypeVersions:     {versionsFields, versionsReplyFields},
+	TypeLog:          {logFields, logReplyFields},
+	TypeTrash:        {trashFields, trashReplyFields},
+	TypeRestore:      {restoreFields, restoreReplyFields},
+	TypeTrashEmpty:   {trashEmptyFields, trashEmptyReplyFields},
 	TypeGet:          {getFields, getReplyFields},
 	TypeGetObjects:   {hashesFields, getObjectsReplyFields},
 	TypeUploads:      {uploadsFields, uploadsReplyFields},
@@ -228,7 +242,7 @@ func others(f *field) []string {
 		vs = append(vs, `"true"`, "[]", "True")
 	}
 	switch f.want {
-	case aText, aSecret, aName, aHash, aKey, aBitmap, aBytes, aWord:
+	case aText, aSecret, aName, aPath, aHash, aKey, aBitmap, aBytes, aWord:
 		vs = append(vs, `["a"]`, "\"\xff\"", `"\ud800"`)
 	}
 	switch f.want {
@@ -242,6 +256,8 @@ func others(f *field) []string {
 		}
 	case aName:
 		vs = append(vs, `""`, `"."`, `".."`, `"a/b"`, `"a\u0000b"`, `"%41"`, `"%ff"`, `"`+strings.Repeat("x", 256)+`"`)
+	case aPath:
+		vs = append(vs, `""`, `"a/../b"`, `"/a"`, `"a//b"`, `"a/"`, `"a\u0000b"`, `"a/%41"`, `"`+strings.Repeat("x/", int(f.most))+`x"`)
 	case aHash, aKey:
 		vs = append(vs, `""`, `"00"`, hexKey[:31]+`A"`, `"`+strings.Repeat("A", 64)+`"`, `"`+strings.Repeat("0", 63)+`"`, `"`+strings.Repeat("0", 66)+`"`)
 	case aBitmap, aBytes:

@@ -61,6 +61,21 @@ func parseName(s string) (string, *Error) {
 	return raw, checkName(raw)
 }
 
+// parsePath decodes names with a slash between and checks each. As a slash is in no name and in no %XX, the form of the
+// whole is that of its parts.
+func parsePath(s string, most int) (string, *Error) {
+	raw, ok := unescape(s)
+	if len(s) > most || !ok || EscapeName(raw) != s {
+		return "", Errorf(BadName, "path is not in its %%XX form, or too long")
+	}
+	for name := range strings.SplitSeq(raw, "/") {
+		if err := checkName(name); err != nil {
+			return "", err
+		}
+	}
+	return raw, nil
+}
+
 func unescape(s string) (string, bool) {
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {

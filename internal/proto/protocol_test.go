@@ -112,7 +112,7 @@ func TestProtocolFields(t *testing.T) {
 		"error": errorFields, "put-objects request: objects": objectFields, "put-objects reply: failed": entryErrorFields,
 		"commit request: changes": changeFields, "commit reply: entries": changedFields, "get-objects reply: objects": gotObjectFields, "uploads reply: uploads": unfinishedFields,
 		"extents reply: data": extentFields, "upload-assemble request: ranges": rangeFields,
-		"entry": entryFields, "have reply: challenges": challengeFields, "prove request: proofs": proofFields,
+		"entry": entryFields, "versions reply: versions": keptFields, "log reply: events": eventFields, "trash reply: names": trashedFields, "have reply: challenges": challengeFields, "prove request: proofs": proofFields,
 	}
 	for i := range Types {
 		if f := layouts[Types[i].Type].request; f != nil {
@@ -148,14 +148,14 @@ func TestProtocolFields(t *testing.T) {
 }
 
 func kindOf(f *field) string {
-	return [...]string{anInteger: "integer", aText: "text", aSecret: "string", aBool: "boolean", aName: "name", aHash: "hash", aKey: "key",
+	return [...]string{anInteger: "integer", aText: "text", aSecret: "string", aBool: "boolean", aName: "name", aPath: "path", aHash: "hash", aKey: "key",
 		aBitmap: "bitmap", aBytes: "bytes", aWord: "word", anArray: "array"}[f.want]
 }
 
 func rangeOf(f *field) string {
 	between := plainNumber(f.least) + " to " + plainNumber(f.most)
 	switch f.want {
-	case aText, aSecret, aBitmap, aBytes:
+	case aText, aSecret, aPath, aBitmap, aBytes:
 		return between + " bytes"
 	case aWord:
 		return "`" + strings.Join(f.words, "` `") + "`"

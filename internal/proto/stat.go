@@ -7,6 +7,7 @@ type Stat struct {
 	Namespace int64 // 0: home
 	Node      int64 // 0: the root
 	Path      []string
+	At        int64 // as it was at this time, ns since 1970; 0: as it is
 }
 
 // StatReply tells Node itself, then one entry for each found name of Path.
@@ -22,6 +23,7 @@ var (
 		{name: "namespace", want: anInteger, most: math.MaxInt64, optional: true},
 		{name: "node", want: anInteger, most: math.MaxInt64, optional: true},
 		pathField,
+		{name: "at", want: anInteger, most: math.MaxInt64, optional: true},
 	}
 	foundField      = field{name: "entries", want: anArray, least: 1, most: MaxPath + 1}
 	statReplyFields = []field{
@@ -40,16 +42,10 @@ func ParseStat(raw []byte) (*Stat, error) {
 			x.Namespace = v.n
 		case "node":
 			x.Node = v.n
+		case "at":
+			x.At = v.n
 		case "path":
-			v.err = pathField.each(v, func(_ int, in *cursor) *Error {
-				s, ok := in.str()
-				if !ok {
-					return Errorf(BadHeader, "field path: wrong value")
-				}
-				raw, err := parseName(s)
-				x.Path = append(x.Path, raw)
-				return err
-			})
+			x.Path = readPath(v)
 		}
 	}))
 }
@@ -58,14 +54,34 @@ func ParseStat(raw []byte) (*Stat, error) {
 func (x *Stat) Append(b []byte) []byte {
 	b = appendOptional(append(b, '{'), "namespace", x.Namespace)
 	b = appendOptional(b, "node", x.Node)
-	if len(x.Path) == 0 {
-		return closeObject(b)
+	b = appendPath(b, x.Path)
+	return closeObject(appendOptional(b, "at", x.At))
+}
+
+// readPath reads an array of names.
+func readPath(v *value) (path []string) {
+	v.err = pathField.each(v, func(_ int, in *cursor) *Error {
+		s, ok := in.str()
+		if !ok {
+			return Errorf(BadHeader, "field path: wrong value")
+		}
+		raw, err := parseName(s)
+		path = append(path, raw)
+		return err
+	})
+	return path
+}
+
+// appendPath writes it; an empty one is left out.
+func appendPath(b []byte, path []string) []byte {
+	if len(path) == 0 {
+		return b
 	}
 	b = append(appendField(b, "path"), '[')
-	for _, name := range x.Path {
+	for _, name := range path {
 		b = append(AppendName(b, name), ',')
 	}
-	return closeObject(append(closeArray(b), ','))
+	return append(closeArray(b), ',')
 }
 
 // ParseStatReply reads the header of the reply to a stat. Each entry stands in the one before it.

@@ -30,6 +30,11 @@ const (
 	TypeChanges      Type = 23
 	TypeGet          Type = 24
 	TypeGetObjects   Type = 25
+	TypeVersions     Type = 26
+	TypeLog          Type = 27
+	TypeTrash        Type = 28
+	TypeRestore      Type = 29
+	TypeTrashEmpty   Type = 30
 	TypeUploads      Type = 31
 	TypeUploadCancel Type = 32
 )
@@ -98,6 +103,16 @@ var Types = [...]Row{
 		opened(ParseGet), opened(ParseGetReply), noBody, getAnswers},
 	{TypeGetObjects, "get-objects", false, MaxHeaderBatch, 0, MaxObjectsBody, 60 * time.Second, false,
 		opened(ParseGetObjects), opened(ParseGetObjectsReply), noBody, getObjectsAnswers},
+	{TypeVersions, "versions", false, MaxHeader, 0, 0, 60 * time.Second, false,
+		opened(ParseVersions), opened(ParseVersionsReply), noBody, plainAnswer},
+	{TypeLog, "log", false, MaxHeader, 0, 0, 60 * time.Second, false,
+		opened(ParseLog), opened(ParseLogReply), noBody, plainAnswer},
+	{TypeTrash, "trash", false, MaxHeader, 0, 0, 60 * time.Second, false,
+		opened(ParseTrash), opened(ParseTrashReply), noBody, plainAnswer},
+	{TypeRestore, "restore", false, MaxHeader, 0, 0, 120 * time.Second, false,
+		opened(ParseRestore), opened(ParseRestoreReply), noBody, plainAnswer},
+	{TypeTrashEmpty, "trash-empty", false, MaxHeader, 0, 0, 600 * time.Second, false,
+		opened(ParseTrashEmpty), opened(ParseTrashEmptyReply), noBody, plainAnswer},
 	{TypeUploads, "uploads", false, MaxHeader, 0, 0, 30 * time.Second, false,
 		opened(ParseUploads), opened(ParseUploadsReply), noBody, uploadsAnswers},
 	{TypeUploadCancel, "upload-cancel", false, MaxHeader, 0, 0, 60 * time.Second, false,
