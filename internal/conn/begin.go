@@ -81,6 +81,7 @@ func (c *Conn) receive(o handler.Receive) (state, error) {
 		if sum != r.left {
 			return 0, ours(fmt.Errorf("BUG: pieces of %d bytes for a body of %d", sum, r.left))
 		}
+		r.slow = r.bodyAt.Before(c.set.slowUntil)
 	case r.left > handler.MemoryBody:
 		return 0, ours(fmt.Errorf("BUG: a body of %d bytes is to come into memory", r.left))
 	default:

@@ -39,7 +39,7 @@ func (c *Conn) recvPieces(r *request) (state, error) {
 		if err := r.unload(); err != nil {
 			return 0, c.fileError(err)
 		}
-		if time.Since(begun) > c.set.limits.SlowFlush {
+		if c.set.slowFlush(time.Since(begun)) {
 			r.slow = true
 			c.set.cfg.Slot.SlowFlushes.Add(1)
 		}
@@ -113,6 +113,8 @@ func (c *Conn) stepFlush() (state, error) {
 	if r.err != nil {
 		return 0, c.fileError(r.err)
 	}
+	c.set.slowFlush(r.flushTook)
+	c.pushBack(r)
 	c.dropBody(r)
 	if r.left > 0 {
 		return recvBody, nil
@@ -121,8 +123,20 @@ func (c *Conn) stepFlush() (state, error) {
 }
 
 func (r *request) workFlush() handler.Outcome {
+	begun := time.Now()
 	r.err = r.unload()
+	r.flushTook = time.Since(begun)
 	return nil
+}
+
+// slowFlush tells whether a flush was slow, and remembers it: what makes one file wait, a journal or a disk that cannot
+// follow, makes its neighbours wait too, and a body is often no more than a chunk of a large one.
+func (s *Set) slowFlush(took time.Duration) bool {
+	if took <= s.limits.SlowFlush {
+		return false
+	}
+	s.slowUntil = s.loop.Now().Add(slowFor)
+	return true
 }
 
 // pushBack starts the write-back of what has landed in the current piece, in a job of its own, at most one at a time:

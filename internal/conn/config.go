@@ -67,6 +67,8 @@ const (
 	// durable, against a bare loop that only syncs after every 8 MiB: 1.30 of its rate with 1 MiB, 1.19 with 2, 0.87 with 4,
 	// 0.89 with none; the job for each costs about 35 us, 4 % of what its bytes do.
 	writeBack = 1 << 20
+	// slowFor is how long a slow flush is remembered: some chunks at the rate of a disk that is the cause.
+	slowFor = time.Second
 	// aheadBytes is how far a source is looked at, and read if it must be, before it is spliced on the loop.
 	aheadBytes = 4 << 20
 	// maxLate bounds the replies of behind requests that a peer does not read.

@@ -33,10 +33,12 @@ type request struct {
 	piece   int             // the current piece
 	at      int64           // bytes of it that are in the file
 	pushed  int64           // bytes of it whose write-back was started
-	slow    bool            // the file made the loop wait: flush in jobs
+	slow    bool            // files make the loop wait: flush in jobs
 	pipe    *splice.Pipe    // empty between steps while receiving; may hold bytes while sending
 	buffer  []byte          // instead of a pipe; of copyBytes
 	filled  []byte          // what of buffer is not written yet
+
+	flushTook time.Duration // the last flush in a job
 
 	park   handler.Park
 	reason handler.Reason

@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 	"runtime"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -22,6 +23,8 @@ type Set struct {
 	parked   map[*Conn]struct{}
 	notice   *poll.Timer // looks at the change counter while something is parked
 	draining bool
+
+	slowUntil time.Time // until then bodies are flushed in jobs from the beginning
 
 	out     []byte                // a reply is put together here
 	free    []*request            // finished ones
