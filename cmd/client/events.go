@@ -40,6 +40,8 @@ func (p *program) printTotals(verb string, t *syncer.Totals, dry bool, code int)
 		Dry            bool    `json:"dry_run,omitempty"`
 		Sent           int64   `json:"files"`
 		SentBytes      int64   `json:"bytes"`
+		DeltaBytes     int64   `json:"delta_bytes"`
+		HoleBytes      int64   `json:"hole_bytes"`
 		Instant        int64   `json:"instant"`
 		InstantBytes   int64   `json:"instant_bytes"`
 		Unchanged      int64   `json:"unchanged"`
@@ -53,8 +55,20 @@ func (p *program) printTotals(verb string, t *syncer.Totals, dry bool, code int)
 		Skipped        int     `json:"skipped"`
 		Seconds        float64 `json:"seconds"`
 		Exit           int     `json:"exit"`
-	}{"done", verb, dry, t.Sent, t.SentBytes, t.Instant, t.InstantBytes, t.Unchanged, t.UnchangedBytes, t.Folders, t.Set, t.Deleted,
+	}{"done", verb, dry, t.Sent, t.SentBytes, t.CopiedBytes, t.HoleBytes, t.Instant, t.InstantBytes, t.Unchanged, t.UnchangedBytes, t.Folders, t.Set, t.Deleted,
 		t.Excluded, failed, conflicts, skipped, t.Took.Round(time.Microsecond).Seconds(), code})
+}
+
+// savings says which bytes of files that were sent did not travel; empty: all did.
+func savings(copied, holes int64) string {
+	var parts []string
+	if copied > 0 {
+		parts = append(parts, size(copied)+" by delta")
+	}
+	if holes > 0 {
+		parts = append(parts, size(holes)+" holes")
+	}
+	return strings.Join(parts, ", ")
 }
 
 // closingLine says what was done and what was saved.
@@ -65,7 +79,11 @@ func closingLine(verb string, t *syncer.Totals, dry bool) string {
 			parts = append(parts, text)
 		}
 	}
-	add(t.Sent, fmt.Sprintf("%s %s (%s)", count(t.Sent, "file", "files"), verb, size(t.SentBytes)))
+	sent := size(t.SentBytes)
+	if saved := savings(t.CopiedBytes, t.HoleBytes); saved != "" {
+		sent += ", " + saved
+	}
+	add(t.Sent, fmt.Sprintf("%s %s (%s)", count(t.Sent, "file", "files"), verb, sent))
 	add(t.Instant, fmt.Sprintf("%s instant (%s)", thousands(t.Instant), size(t.InstantBytes)))
 	add(t.Folders, count(t.Folders, "folder", "folders")+" made")
 	add(t.Set, thousands(t.Set)+" only set")

@@ -65,6 +65,14 @@ type target struct {
 	path   remotePath
 }
 
+// older is the content that stands there already.
+func (t *target) older() client.Known {
+	if t.old == nil || t.old.Kind != client.KindFile {
+		return client.Known{}
+	}
+	return client.Known{Hash: t.old.Hash, Size: t.old.Size}
+}
+
 // target finds the place for something called name: in the folder at path if there is one or path ends with a
 // slash, else at path itself, whose folder must be there.
 func (s *server) target(ctx context.Context, path remotePath, name string) (*target, error) {

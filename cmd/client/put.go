@@ -85,7 +85,7 @@ func (p *program) putOne(ctx context.Context, s *server, file string, path remot
 	var progress syncer.Progress
 	began := time.Now()
 	end := p.display(&progress)
-	content, err := p.send(ctx, s, file, hashFirst, &progress)
+	content, err := p.send(ctx, s, file, t.older(), hashFirst, &progress)
 	end()
 	if err != nil {
 		return fmt.Errorf("%s: %w", visible(file), err)
@@ -104,18 +104,22 @@ func (p *program) putOne(ctx context.Context, s *server, file string, path remot
 			Size    int64  `json:"size"`
 			Hash    string `json:"hash"`
 			Instant bool   `json:"instant"`
-		}{"sent", nameJSON(t.path.String()), content.Size, content.Hash.String(), content.Instant})
+			Delta   int64  `json:"delta_bytes"`
+			Holes   int64  `json:"hole_bytes"`
+		}{"sent", nameJSON(t.path.String()), content.Size, content.Hash.String(), content.Instant, content.Copied, content.Zeros})
 	}
 	how := ""
 	if content.Instant {
 		how = ", there already"
+	} else if saved := savings(content.Copied, content.Zeros); saved != "" {
+		how = ", " + saved
 	}
 	p.say("%s: %s in %s%s", visible(t.path.String()), size(content.Size), duration(time.Since(began)), how)
 	return nil
 }
 
-// send brings the content of a file, or of standard input, to the server.
-func (p *program) send(ctx context.Context, s *server, file string, hashFirst bool, progress *syncer.Progress) (syncer.Content, error) {
+// send brings the content of a file, or of standard input, to the server. older is what stands where it goes.
+func (p *program) send(ctx context.Context, s *server, file string, older client.Known, hashFirst bool, progress *syncer.Progress) (syncer.Content, error) {
 	if file == "-" {
 		content, err := syncer.PutReader(ctx, s.Remote, p.stdin, progress)
 		content.Mode, content.Mtime = 0o644, time.Now().UnixNano()
@@ -138,5 +142,5 @@ func (p *program) send(ctx context.Context, s *server, file string, hashFirst bo
 		content.Mode, content.Mtime = 0o644, time.Now().UnixNano()
 		return content, err
 	}
-	return syncer.PutFile(ctx, s.Remote, f, hashFirst, progress)
+	return syncer.PutFile(ctx, s.Remote, f, older, hashFirst, progress)
 }

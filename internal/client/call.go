@@ -20,13 +20,14 @@ type call struct {
 	lazy    bool          // the reply's header is for the caller to read
 }
 
-// body is what follows the header: parts in memory, or a range of a file. The caller must leave both alone until the call
-// is over.
+// body is what follows the header: parts in memory, or a range of a file, or several. The caller must leave both alone until
+// the call is over.
 type body struct {
 	parts  [][]byte
 	file   *os.File
 	offset int64
-	length int64 // of parts or range
+	spans  []span // instead of the range that begins at offset
+	length int64  // of parts or ranges
 }
 
 // sink takes the reply's body, whose length fits the request by then. Check (may be nil) sees the reply's header first.

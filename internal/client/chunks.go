@@ -29,7 +29,12 @@ type upload struct {
 	known  known
 	whole  bool // all chunks are on the server
 	sent   atomic.Int64
+	copied atomic.Int64
+	zeros  atomic.Int64
 	result Uploaded
+
+	relative *relative // a content to copy from; nil: none is known
+	holes    []span    // of the file, in order
 }
 
 func newUpload(r *Remote, s fileSource, unchanged func() error, done *tally, opt UploadOptions) *upload {
@@ -56,7 +61,7 @@ func (u *upload) attempt(ctx context.Context) error {
 	}
 	u.result.Found = max(u.result.Found, found)
 	err := u.each(ctx, u.missing(there), u.chunk)
-	u.result.Sent = u.sent.Load()
+	u.result.Sent, u.result.Copied, u.result.Zeros = u.sent.Load(), u.copied.Load(), u.zeros.Load()
 	if err != nil {
 		return err
 	}
@@ -90,7 +95,7 @@ func (u *upload) each(ctx context.Context, chunks []int64, do func(ctx context.C
 	group, ctx := errgroup.WithContext(ctx)
 	for range min(u.remote.senders(), len(chunks)) {
 		group.Go(func() error {
-			buf := make([]byte, copyPiece)
+			buf := make([]byte, u.buffer())
 			for {
 				index, tries, ok := queue.next()
 				if !ok {
@@ -116,17 +121,30 @@ func (u *upload) each(ctx context.Context, chunks []int64, do func(ctx context.C
 // is hashed.
 func (r *Remote) senders() int { return 2*r.opt.Connections + 1 }
 
-// hash computes the value of a chunk; one that was hashed before must have the same again.
+// hash computes the value of a chunk.
 func (u *upload) hash(index int64, buf []byte) (Hash, error) {
 	value, err := u.source.value(index, buf)
 	if err != nil {
 		return Hash{}, err
 	}
+	return value, u.note(index, value)
+}
+
+// note keeps the value of a chunk; one that was hashed before must have the same again.
+func (u *upload) note(index int64, value Hash) error {
 	if old := u.values[index]; old != ([32]byte{}) && old != value {
-		return Hash{}, fmt.Errorf("%s: %w", u.source.f.Name(), ErrChanged)
+		return fmt.Errorf("%s: %w", u.source.f.Name(), ErrChanged)
 	}
 	u.values[index] = value
-	return value, nil
+	return nil
+}
+
+// buffer is how much a chunk is read through.
+func (u *upload) buffer() int {
+	if u.relative != nil {
+		return u.relative.scan.Buffer()
+	}
+	return copyPiece
 }
 
 // check holds a chunk that is present against the file.
@@ -155,22 +173,17 @@ func (u *upload) chunk(ctx context.Context, index int64, tries int, buf []byte) 
 			return false, err
 		}
 	}
-	value, err := u.hash(index, buf)
-	if err != nil {
-		return false, err
-	}
-	if err := u.refresh(ctx); err != nil {
-		return false, err
-	}
-	there, alike := u.known.present(index, value)
-	if there && !alike {
-		return false, errOther
-	}
-	if there {
-		u.done.at(index, u.source.length(index))
-		return false, nil
-	}
-	err = u.send(ctx, index, value, body{file: u.source.f, offset: index * ChunkSize, length: u.source.length(index)})
+	there := false
+	err = u.bring(ctx, index, buf, func(value Hash) (bool, error) {
+		if err := u.refresh(ctx); err != nil {
+			return false, err
+		}
+		var alike bool
+		if there, alike = u.known.present(index, value); there && !alike {
+			return false, errOther
+		}
+		return !there, nil
+	})
 	switch code := CodeOf(err); {
 	case code == proto.Busy && tries < busyTries && u.remote.opt.Retries > 0:
 		u.known.share()
@@ -186,7 +199,11 @@ func (u *upload) chunk(ctx context.Context, index int64, tries int, buf []byte) 
 }
 
 func (u *upload) send(ctx context.Context, index int64, value Hash, b body) error {
-	q := newCall(proto.TypeUploadChunk, &proto.UploadChunk{Upload: u.id, Index: index, Value: value})
+	return u.carry(ctx, newCall(proto.TypeUploadChunk, &proto.UploadChunk{Upload: u.id, Index: index, Value: value}), b)
+}
+
+// carry sends a chunk, however it is made.
+func (u *upload) carry(ctx context.Context, q *call, b body) error {
 	q.body = b
 	q.hasty = true
 	u.sent.Add(b.length)

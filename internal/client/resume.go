@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"sluice/internal/delta"
 	"sluice/internal/hash"
 	"sluice/internal/proto"
 )
@@ -45,8 +46,11 @@ func (u *upload) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := u.compare(ctx, like); err != nil {
+		return err
+	}
 	w := wireProbe(&probe)
-	u.how = proto.UploadOpen{Size: u.size, Probe: &w, Label: labelOf(u.source.f)}
+	u.how = proto.UploadOpen{Size: u.size, Probe: &w, Label: labelOf(u.source.f), Sparse: u.relative != nil || len(u.holes) > 0}
 	for attempt := 1; ; attempt++ {
 		err := u.attempt(ctx)
 		switch code := CodeOf(err); {
@@ -68,6 +72,26 @@ func (u *upload) run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// compare finds what of the file need not be sent: holes, and what it has in common with a content the server has.
+func (u *upload) compare(ctx context.Context, like *proto.ProbeReply) (err error) {
+	if u.holes, err = holesOf(u.source.f, u.size); err != nil {
+		return err
+	}
+	older := u.opt.Older
+	switch {
+	case older.Size > 0:
+	case like.Held != nil:
+		older = Known{*like.Held, u.size}
+	case like.Relative != nil:
+		older = Known{*like.Relative, like.RelativeSize}
+	}
+	if older.Size < delta.LeastBlock {
+		return nil
+	}
+	u.relative, err = u.remote.relate(ctx, older, u.size)
+	return err
 }
 
 // there hashes what was not hashed yet and asks whether the server has the content, or, if it does not say so, proves to

@@ -31,7 +31,15 @@ func (c *conn) send(ctx context.Context, q *call) error {
 	if err := out.parts([][]byte{q.frame}, q.body.length > 0); err != nil {
 		return err
 	}
-	return out.file(q.body.file, q.body.offset, q.body.length)
+	if q.body.spans == nil {
+		return out.file(q.body.file, q.body.offset, q.body.length)
+	}
+	for _, s := range q.body.spans {
+		if err := out.file(q.body.file, s.from, s.to-s.from); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // output is the writing of one request. It is cancelable wherever it waits for the socket.

@@ -25,6 +25,9 @@ type UploadOptions struct {
 	// Begun is told the server's number of an upload that was begun or found; nil: nobody is. It may be called again, when
 	// the one that was found turns out to be of another file.
 	Begun func(upload int64)
+	// Older is the content of which the file is a newer version; what both have in common is not sent. Without (a size of 0), a
+	// content that begins or ends like the file is looked for.
+	Older Known
 }
 
 // Uploaded is what became of a file.
@@ -33,6 +36,8 @@ type Uploaded struct {
 	Instant bool  // the server had all of it
 	Found   int64 // bytes that an interrupted upload, or another device, had brought before
 	Sent    int64 // bytes that travelled, those that were sent twice twice
+	Copied  int64 // bytes that the server took from what it had
+	Zeros   int64 // bytes of holes
 }
 
 // Upload sends a file of size bytes, as it is from offset 0 on, and tells its hash. A content above MaxObjectsBody goes in
@@ -123,16 +128,21 @@ func (s fileSource) feed(to io.Writer, index int64, buf []byte) (int64, error) {
 	for left > 0 {
 		n, err := s.f.ReadAt(buf[:min(left, int64(len(buf)))], at)
 		if n == 0 {
-			if err == io.EOF {
-				err = fmt.Errorf("%s: %w", s.f.Name(), ErrChanged)
-			}
-			return 0, err
+			return 0, s.changed(err)
 		}
 		to.Write(buf[:n])
 		at += int64(n)
 		left -= int64(n)
 	}
 	return s.length(index), nil
+}
+
+// changed says what it means that a file ended before its size: someone is writing to it.
+func (s fileSource) changed(err error) error {
+	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%s: %w", s.f.Name(), ErrChanged)
+	}
+	return err
 }
 
 func (r *Remote) uploadSmall(ctx context.Context, s fileSource, unchanged func() error, done *tally) (Hash, error) {

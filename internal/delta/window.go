@@ -13,6 +13,10 @@ type view struct {
 	seen     func([]byte)
 }
 
+// readAtOnce keeps a system call below the 20 us after which the Go runtime takes its processor away, which costs more than the
+// calls.
+const readAtOnce = 64 << 10
+
 // need reads on until the bytes up to end, at most limit, are there. Those before keep are given up if room is needed.
 func (v *view) need(keep, end int64) error {
 	if end <= v.end {
@@ -23,17 +27,19 @@ func (v *view) need(keep, end int64) error {
 		copy(v.buf, v.buf[keep-v.base:v.end-v.base])
 		v.base = keep
 	}
-	part := v.buf[v.end-v.base:]
-	part = part[:min(int64(len(part)), v.limit-v.end)]
-	if err := readFull(v.r, part, v.end); err != nil {
-		return err
+	for more := v.buf[v.end-v.base:]; len(more) > 0 && v.end < v.limit; {
+		part := more[:min(int64(len(more)), readAtOnce, v.limit-v.end)]
+		if err := readFull(v.r, part, v.end); err != nil {
+			return err
+		}
+		from := min(max(v.from-v.end, 0), int64(len(part)))
+		to := max(min(v.to-v.end, int64(len(part))), from)
+		if from < to && v.seen != nil {
+			v.seen(part[from:to])
+		}
+		v.end += int64(len(part))
+		more = more[len(part):]
 	}
-	from := min(max(v.from-v.end, 0), int64(len(part)))
-	to := max(min(v.to-v.end, int64(len(part))), from)
-	if from < to && v.seen != nil {
-		v.seen(part[from:to])
-	}
-	v.end += int64(len(part))
 	return nil
 }
 

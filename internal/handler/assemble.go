@@ -25,10 +25,11 @@ func beginAssemble(s *Service, c *Call) Outcome {
 
 // finishAssemble puts the chunk together, while the next one is received.
 func finishAssemble(_ *Service, c *Call) Outcome {
-	if err := c.State.(*store.Assembly).Finish(); err != nil {
+	a := c.State.(*store.Assembly)
+	if err := a.Finish(); err != nil {
 		return fail(err)
 	}
-	return reply(&proto.UploadAssembleReply{})
+	return reply(&proto.UploadAssembleReply{Present: a.Present()})
 }
 
 func abortAssemble(_ *Service, c *Call) { c.State.(*store.Assembly).Abort() }

@@ -123,7 +123,7 @@ var samples = map[Type]sample{
 		request: &UploadAssemble{Upload: 19, Index: 1, Value: tailValue, From: []Hash{largeHash, helloHash}, Ranges: []Range{
 			{Length: 2, Offset: ChunkSize}, {Kind: Literal, Length: 2}, {Length: 1, From: 1, Offset: 5}}},
 		requestBody: "il",
-		reply:       &UploadAssembleReply{},
+		reply:       &UploadAssembleReply{Present: true},
 	},
 	TypeCommit: {
 		request: &Commit{Key: sampleKey, Changes: []Change{

@@ -117,10 +117,10 @@ func mayGo(row *Row, reply bool, m member) bool {
 		return false // a probe is whole, and that of a size; its absence is no field's absence
 	case name == "restore.at", name == "restore.name":
 		return false // what the others would say without it is refused
-	case row.Type == TypeAssemble:
+	case row.Type == TypeAssemble && !reply:
 		return name == "upload-assemble.ranges.from" // means the first content then; but the list of them is needed
 	case reply:
-		return strings.Contains(" extents.data hello.agent quota.limit have.challenges put-objects.failed put-objects.failed.message upload-open.found upload-open.present upload-chunk.present list.more "+
+		return strings.Contains(" extents.data upload-assemble.present hello.agent quota.limit have.challenges put-objects.failed put-objects.failed.message upload-open.found upload-open.present upload-chunk.present list.more "+
 			"commit.entries.message versions.more versions.versions.made versions.versions.by versions.versions.ended versions.versions.ending "+
 			"log.next log.events.size log.events.device trash.more trash.names.size trash.names.names trash.names.device probe.held probe.partial uploads.more uploads.uploads.size uploads.uploads.label uploads.uploads.device ", " "+name+" ")
 	}
@@ -149,7 +149,7 @@ var layouts = map[Type]layout{
 	TypeProve:        {proveFields, proveReplyFields},
 	TypeSignature:    {signatureFields, signatureReplyFields},
 	TypeExtents:      {extentsFields, extentsReplyFields},
-	TypeAssemble:     {uploadAssembleFields, nil},
+	TypeAssemble:     {uploadAssembleFields, uploadChunkReplyFields},
 	TypeCommit:       {commitFields, commitReplyFields},
 	TypeList:         {listFields, listReplyFields},
 	TypeStat:         {statFields, statReplyFields},

@@ -90,7 +90,7 @@ var Types = [...]Row{
 	{TypeExtents, "extents", false, MaxHeader, 0, 0, 30 * time.Second, false,
 		opened(ParseExtents), opened(ParseExtentsReply), noBody, extentsAnswers},
 	{TypeAssemble, "upload-assemble", false, MaxHeader, ChunkSize, 0, 120 * time.Second, false,
-		opened(ParseUploadAssemble), opened(ParseUploadAssembleReply), uploadAssembleBody, plainAnswer},
+		opened(ParseUploadAssemble), opened(ParseUploadChunkReply), uploadAssembleBody, plainAnswer},
 	{TypeCommit, "commit", false, MaxHeaderBatch, 0, 0, 120 * time.Second, false,
 		opened(ParseCommit), opened(ParseCommitReply), noBody, commitAnswers},
 	{TypeList, "list", false, MaxHeader, 0, 0, 60 * time.Second, false,

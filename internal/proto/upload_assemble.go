@@ -178,16 +178,8 @@ func (x *UploadAssemble) Append(b []byte) []byte {
 	return closeObject(append(closeArray(b), ','))
 }
 
-// UploadAssembleReply says that the chunk is synced and verified.
-type UploadAssembleReply struct{}
-
-// ParseUploadAssembleReply reads the header of the reply to an upload-assemble.
-func ParseUploadAssembleReply(raw []byte) (*UploadAssembleReply, error) {
-	return result(&UploadAssembleReply{}, parseNothing(raw, MaxReplyHeader))
-}
-
-// Append appends nothing: no bytes mean {}.
-func (x *UploadAssembleReply) Append(b []byte) []byte { return b }
+// UploadAssembleReply says what an UploadChunkReply says.
+type UploadAssembleReply = UploadChunkReply
 
 // uploadAssembleBody: the literals, no more and no less.
 func uploadAssembleBody(request Header, length uint64) *Error {

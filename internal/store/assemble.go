@@ -40,7 +40,7 @@ func (s *Store) AssembleBegin(w Who, upload, index int64, value [32]byte, from [
 	if err != nil {
 		return nil, err
 	}
-	chunk, err := s.ChunkBegin(w, upload, index, length, value)
+	chunk, err := s.beginChunk(w, upload, index, length, value, true)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (a *Assembly) build() error {
 	defer func() { <-s.verifying }()
 	pooled := s.windows.Get().(*[]byte)
 	defer s.windows.Put(pooled)
-	window := (*pooled)[:chunkWindow]
+	window := (*pooled)[:copyWindow]
 	h := hash.NewChunk(a.chunk.index)
 	start := a.chunk.index * ChunkSize
 	at := start
@@ -236,26 +236,20 @@ func (s *Store) share(to int, at int64, from int, offset, length int64) int64 {
 }
 
 // clearRange makes a range of an upload's file zeros, without room where the file system can do that: what an earlier
-// attempt has left there is given back.
+// attempt, or an allocation, has left there is given back.
 func clearRange(fd int, at, length int64) error {
-	data, _, err := dataIn(fd, at, at+length, 1)
-	if err != nil {
-		return err
+	err := again(func() error {
+		return unix.Fallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, at, length)
+	})
+	if err == unix.EOPNOTSUPP || err == unix.ENOSYS {
+		return writeZeros(fd, at, length)
 	}
-	if len(data) > 0 {
-		err := again(func() error {
-			return unix.Fallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, at, length)
-		})
-		if err == unix.EOPNOTSUPP || err == unix.ENOSYS {
-			err = writeZeros(fd, at, length)
-		}
-		if err != nil {
-			return full(fmt.Errorf("make a hole: %w", err))
-		}
+	if err != nil {
+		return full(fmt.Errorf("make a hole: %w", err))
 	}
 	var st unix.Stat_t
 	if err := again(func() error { return unix.Fstat(fd, &st) }); err != nil {
-		return err
+		return fmt.Errorf("ask for a file's length: %w", err)
 	}
 	if st.Size < at+length { // a write never shortens a file that another chunk makes longer meanwhile
 		return writeAt(fd, []byte{0}, at+length-1)

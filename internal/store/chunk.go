@@ -23,15 +23,20 @@ type Chunk struct {
 	fd      int // owned; -1: present, or ended
 	turn    *turn
 	present bool
+	loose   bool // assembled: room is taken as it is written, since much of it may be shared or a hole
 }
 
 // ChunkBegin claims a chunk's range: ErrBusy if another request has it. Then it looks whether the chunk is there:
 // ErrDiffers if with another value.
 func (s *Store) ChunkBegin(w Who, upload, index, length int64, value [32]byte) (*Chunk, error) {
+	return s.beginChunk(w, upload, index, length, value, false)
+}
+
+func (s *Store) beginChunk(w Who, upload, index, length int64, value [32]byte, loose bool) (*Chunk, error) {
 	if s.stopped.Load() {
 		return nil, ErrReadOnly
 	}
-	c := &Chunk{s: s, w: w, index: index, length: length, value: value, fd: -1}
+	c := &Chunk{s: s, w: w, index: index, length: length, value: value, fd: -1, loose: loose}
 	u, _, err := c.look(upload)
 	if err != nil {
 		return nil, err
@@ -99,6 +104,9 @@ func (c *Chunk) claim() error {
 	}
 	if err := c.s.mayUpload(c.length); err != nil {
 		return err
+	}
+	if c.loose {
+		return nil
 	}
 	if err := allocate(c.fd, offset, c.length); err != nil {
 		unallocate(c.fd, offset, c.length)

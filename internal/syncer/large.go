@@ -10,6 +10,7 @@ import (
 
 	"sluice/internal/client"
 	"sluice/internal/hash"
+	"sluice/internal/proto"
 )
 
 // sendLarge sends files above MaxObjectsBody, one after another: each uses all connections.
@@ -115,6 +116,7 @@ func (p *pusher) largeContent(ctx context.Context, f *os.File, t task) (h client
 	var told int64
 	sent, err := p.Server.Upload(ctx, f, size, client.UploadOptions{
 		HashFirst: p.HashFirst,
+		Older:     olderOf(t.Dst),
 		Progress: func(n int64) {
 			p.progress.DoneBytes.Add(n)
 			told += n
@@ -123,7 +125,18 @@ func (p *pusher) largeContent(ctx context.Context, f *os.File, t task) (h client
 	if err != nil || sent.Instant { // what is there already is counted with its name
 		p.progress.DoneBytes.Add(-told)
 	}
+	if err == nil {
+		p.saved(sent.Copied, sent.Zeros)
+	}
 	return sent.Hash, sent.Instant, err
+}
+
+// olderOf is the content that stands where a file goes.
+func olderOf(n *Node) client.Known {
+	if n == nil || n.Kind != proto.KindFile || !n.Hashed {
+		return client.Known{}
+	}
+	return client.Known{Hash: n.Hash, Size: n.Size}
 }
 
 // openRegular opens a file for reading; a pipe put in its place does not block.

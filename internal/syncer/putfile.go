@@ -24,12 +24,14 @@ type Content struct {
 	Size    int64
 	Mode    uint32
 	Mtime   int64
-	Instant bool // it was there already
+	Instant bool  // it was there already
+	Copied  int64 // bytes that the server took from what it had
+	Zeros   int64 // bytes of holes
 }
 
 // PutFile brings the content of an open file to the server; what it was read from did not change meanwhile. The name
-// is the caller's to commit. hashFirst: see PushOptions.
-func PutFile(ctx context.Context, s Server, f *os.File, hashFirst bool, p *Progress) (Content, error) {
+// is the caller's to commit. older is the content that has it now, if any. hashFirst: see PushOptions.
+func PutFile(ctx context.Context, s Server, f *os.File, older client.Known, hashFirst bool, p *Progress) (Content, error) {
 	for range 3 {
 		before, err := factsOf(f)
 		if err != nil {
@@ -42,8 +44,8 @@ func PutFile(ctx context.Context, s Server, f *os.File, hashFirst bool, p *Progr
 		p.DoneBytes.Store(0)
 		if c.Size > client.MaxObjectsBody {
 			var sent client.Uploaded
-			sent, err = s.Upload(ctx, f, c.Size, client.UploadOptions{HashFirst: hashFirst, Progress: func(n int64) { p.DoneBytes.Add(n) }})
-			c.Hash, c.Instant = sent.Hash, sent.Instant
+			sent, err = s.Upload(ctx, f, c.Size, client.UploadOptions{HashFirst: hashFirst, Older: older, Progress: func(n int64) { p.DoneBytes.Add(n) }})
+			c.Hash, c.Instant, c.Copied, c.Zeros = sent.Hash, sent.Instant, sent.Copied, sent.Zeros
 			if errors.Is(err, client.ErrChanged) {
 				continue
 			}

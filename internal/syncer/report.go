@@ -55,6 +55,8 @@ type Progress struct {
 type Totals struct {
 	Sent           int64 // files and links whose bytes travelled
 	SentBytes      int64
+	CopiedBytes    int64 // of those: bytes that were taken from what the receiving side had
+	HoleBytes      int64 // of those: holes
 	Instant        int64 // files and links whose content was there already
 	InstantBytes   int64
 	Unchanged      int64

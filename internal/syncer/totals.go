@@ -42,6 +42,14 @@ func (t *tally) file(what What, n *Node) {
 	t.mu.Unlock()
 }
 
+// saved tells of bytes of files that were sent but did not travel: the other side had them, or they are holes.
+func (t *tally) saved(copied, holes int64) {
+	t.mu.Lock()
+	t.totals.CopiedBytes += copied
+	t.totals.HoleBytes += holes
+	t.mu.Unlock()
+}
+
 // folder tells that a folder was made or set.
 func (t *tally) folder(what What, n *Node) {
 	t.mu.Lock()
