@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"sluice/internal/client"
 	"sluice/internal/syncer"
@@ -70,7 +71,7 @@ func (p *program) get(ctx context.Context, arg, output string, dry bool) error {
 	progress.Planned.Store(true)
 	began := time.Now()
 	end := p.display(&progress)
-	err = s.fetch(ctx, l.last(), output, &progress)
+	got, err := s.fetch(ctx, l.last(), output, &progress)
 	end()
 	if err != nil {
 		return err
@@ -81,18 +82,24 @@ func (p *program) get(ctx context.Context, arg, output string, dry bool) error {
 			Path  string `json:"path"`
 			To    string `json:"to"`
 			Size  int64  `json:"size"`
-		}{"fetched", nameJSON(path.String()), nameJSON(output), l.last().Size})
+			Delta int64  `json:"delta_bytes"`
+			Holes int64  `json:"hole_bytes"`
+		}{"fetched", nameJSON(path.String()), nameJSON(output), l.last().Size, got.Copied, got.Zeros})
 	}
-	p.say("%s: %s in %s", visible(output), size(l.last().Size), duration(time.Since(began)))
+	how := ""
+	if saved := savings(got.Copied, got.Zeros); saved != "" {
+		how = ", " + saved
+	}
+	p.say("%s: %s in %s%s", visible(output), size(l.last().Size), duration(time.Since(began)), how)
 	return nil
 }
 
 // fetch writes a file or link under a temporary name, verified and durable, then gives it its own.
-func (s *server) fetch(ctx context.Context, e client.Entry, output string, progress *syncer.Progress) (err error) {
+func (s *server) fetch(ctx context.Context, e client.Entry, output string, progress *syncer.Progress) (got client.Downloaded, err error) {
 	dir := filepath.Dir(output)
 	f, err := os.CreateTemp(dir, ".sluice-tmp-*")
 	if err != nil {
-		return err
+		return got, err
 	}
 	defer func() {
 		f.Close()
@@ -102,24 +109,42 @@ func (s *server) fetch(ctx context.Context, e client.Entry, output string, progr
 	}()
 	add := func(n int64) { progress.DoneBytes.Add(n) }
 	if e.Kind == client.KindLink {
-		return s.fetchLink(ctx, e, f, output)
+		return got, s.fetchLink(ctx, e, f, output)
 	}
 	if e.Size > client.MaxObjectsBody {
-		err = s.Download(ctx, client.Hash(e.Hash), e.Size, f, add)
+		opt := client.DownloadOptions{Progress: add}
+		if older := regularFile(output); older != nil {
+			defer older.Close()
+			opt.Older = older
+		}
+		got, err = s.Download(ctx, client.Hash(e.Hash), e.Size, f, opt)
 	} else {
 		var n int64
 		n, err = s.Get(ctx, client.Hash(e.Hash), 0, -1, f)
 		add(n)
 	}
 	if err != nil {
-		return err
+		return got, err
 	}
 	when := time.Unix(0, e.Mtime)
 	err = errors.Join(f.Chmod(fs.FileMode(e.Mode&0o777)), os.Chtimes(f.Name(), time.Time{}, when), f.Sync())
 	if err != nil {
-		return err
+		return got, err
 	}
-	return publish(f.Name(), output)
+	return got, publish(f.Name(), output)
+}
+
+// regularFile opens a file to be read, if there is one; nil: none that could be. A pipe put in its place does not block.
+func regularFile(name string) *os.File {
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil
+	}
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		f.Close()
+		return nil
+	}
+	return f
 }
 
 // fetchLink makes the link; its target is the content. f only keeps the temporary name.

@@ -4,77 +4,175 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"sluice/internal/delta"
 	"sluice/internal/hash"
 	"sluice/internal/proto"
 )
 
+// DownloadOptions say how a content is fetched. The zero value will do.
+type DownloadOptions struct {
+	// Progress is told of bytes as they are verified, by one goroutine at a time; nil: nobody is.
+	Progress func(n int64)
+	// Older is a file that an older version of the content is in; what both have in common is not fetched. nil: none. It is only
+	// read, from any offset.
+	Older *os.File
+}
+
+// Downloaded is what became of a content.
+type Downloaded struct {
+	Copied int64 // bytes that were taken from the older file
+	Zeros  int64 // bytes of holes
+}
+
 // Download writes a content of size bytes into f from offset 0 on. A large one comes in ranges over several connections,
 // each hashed, from the file, while others arrive. f holds the content if, and only if, Download returns nil; it is not
-// synced. progress (may be nil) is told of bytes by one goroutine at a time.
-func (r *Remote) Download(ctx context.Context, content Hash, size int64, f *os.File, progress func(n int64)) error {
-	done := newTally(progress)
-	if size <= ChunkSize {
-		data, _, err := r.piece(ctx, content, 0, size, size)
-		if err != nil {
-			return err
-		}
-		if hash.Sum(data) != content {
-			return notOf(content)
-		}
-		if _, err := f.WriteAt(data, 0); err != nil {
-			return err
-		}
-		done.add(size)
-		return nil
+// synced, and what was in it before is lost.
+func (r *Remote) Download(ctx context.Context, content Hash, size int64, f *os.File, opt DownloadOptions) (Downloaded, error) {
+	done := newTally(opt.Progress)
+	if size > ChunkSize {
+		d := &download{remote: r, content: content, source: fileSource{f, size}, older: opt.Older, done: done}
+		err := d.run(ctx)
+		return d.result, err
 	}
-	if err := reserve(f, size); err != nil {
+	data, _, err := r.piece(ctx, content, 0, size, size)
+	if err != nil {
+		return Downloaded{}, err
+	}
+	if hash.Sum(data) != content {
+		return Downloaded{}, notOf(content)
+	}
+	if _, err := f.WriteAt(data, 0); err != nil {
+		return Downloaded{}, err
+	}
+	done.add(size)
+	return Downloaded{}, nil
+}
+
+// download is a large content on its way.
+type download struct {
+	remote  *Remote
+	content Hash
+	source  fileSource
+	older   *os.File
+	done    *tally
+
+	holes   []span        // of the content, in order
+	matches []delta.Match // what of it lies in the older file, in order
+	values  [][32]byte
+	result  Downloaded
+}
+
+// run fetches what is not at hand. Where that does not make the content, as the older file changed meanwhile or two blocks
+// have the same sum, all of it is fetched.
+func (d *download) run(ctx context.Context) (err error) {
+	if d.holes, err = d.remote.holesIn(ctx, d.content, d.source.size); err != nil {
 		return err
 	}
-	s := fileSource{f, size}
-	values := make([][32]byte, proto.Chunks(size))
-	queue := newQueue(int64(len(values)))
-	group, ctx := errgroup.WithContext(ctx)
-	for range min(r.senders(), len(values)) {
+	if d.older != nil {
+		if d.matches, err = d.remote.compare(ctx, d.content, d.source.size, d.older); err != nil {
+			return err
+		}
+	}
+	whole, err := d.attempt(ctx)
+	if err == nil && !whole && d.matches != nil {
+		d.matches = nil
+		whole, err = d.attempt(ctx)
+	}
+	if err == nil && !whole {
+		err = notOf(d.content)
+	}
+	return err
+}
+
+// attempt fetches all chunks and tells whether they make the content.
+func (d *download) attempt(ctx context.Context) (whole bool, err error) {
+	size := d.source.size
+	if len(d.holes)+len(d.matches) == 0 {
+		err = reserve(d.source.f, size)
+	} else if err = d.source.f.Truncate(0); err == nil {
+		err = d.source.f.Truncate(size)
+	}
+	if err != nil {
+		return false, err
+	}
+	d.values = make([][32]byte, proto.Chunks(size))
+	var mu sync.Mutex
+	d.result = Downloaded{}
+	queue := newQueue(int64(len(d.values)))
+	group, groupCtx := errgroup.WithContext(ctx)
+	for range min(d.remote.senders(), len(d.values)) {
 		group.Go(func() error {
 			buf := make([]byte, copyPiece)
 			for {
-				index, _, ok := queue.next()
+				index, tries, ok := queue.next()
 				if !ok {
 					return nil
 				}
-				if err := r.fetch(ctx, content, s, index); err != nil {
-					return err
-				}
-				value, err := s.value(index, buf)
+				parts, err := d.chunk(groupCtx, index, buf)
 				if err != nil {
 					return err
 				}
-				values[index] = value
-				done.add(s.length(index))
+				if tries == 0 {
+					d.done.at(index, d.source.length(index))
+				}
+				mu.Lock()
+				d.result.Copied += sum(parts, proto.Copied)
+				d.result.Zeros += sum(parts, proto.Zero)
+				mu.Unlock()
 			}
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return false, err
 	}
-	if Hash(hash.Root(values, size)) != content {
-		return notOf(content)
-	}
-	return nil
+	return Hash(hash.Root(d.values, size)) == d.content, nil
 }
 
-// fetch receives one chunk into its place in the file.
-func (r *Remote) fetch(ctx context.Context, content Hash, s fileSource, index int64) error {
-	q := newCall(proto.TypeGet, &proto.Get{Hash: content, Offset: index * ChunkSize, Length: s.length(index)})
-	q.sink.file = s.f
-	q.sink.offset = index * ChunkSize
-	q.sink.check = func(h proto.Header) error { return sizeOf(content, h, s.size) }
-	_, err := r.do(ctx, q)
+// chunk brings one chunk to its place and hashes it: what is fetched first, then all in order.
+func (d *download) chunk(ctx context.Context, index int64, buf []byte) ([]part, error) {
+	from := index * ChunkSize
+	to := from + d.source.length(index)
+	parts := partsOf(from, to, cut(d.matches, from, to), d.holes, math.MaxInt)
+	for _, p := range parts {
+		if p.kind == proto.Literal {
+			if err := d.fetch(ctx, p.at, p.length); err != nil {
+				return nil, err
+			}
+		}
+	}
+	chunk := hash.NewChunk(index)
+	for _, p := range parts {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		var err error
+		if p.kind == proto.Copied {
+			err = copyInto(d.source.f, p.at, d.older, p.from, p.length, buf, chunk)
+		} else {
+			err = readBack(d.source.f, p.at, p.length, buf, chunk)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	d.values[index] = chunk.Value()
+	return parts, nil
+}
+
+// fetch receives a range into its place in the file.
+func (d *download) fetch(ctx context.Context, offset, length int64) error {
+	q := newCall(proto.TypeGet, &proto.Get{Hash: d.content, Offset: offset, Length: length})
+	q.sink.file = d.source.f
+	q.sink.offset = offset
+	q.sink.check = func(h proto.Header) error { return sizeOf(d.content, h, d.source.size) }
+	_, err := d.remote.do(ctx, q)
 	return err
 }
 

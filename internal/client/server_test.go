@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/delta"
 	"sluice/internal/hash"
 	"sluice/internal/proto"
 )
@@ -276,9 +277,58 @@ func (q *request) normal() {
 			all = append(all, b...)
 		}
 		q.reply(answer, all)
+	case *proto.SignatureRequest:
+		b, found := q.content(h.Hash)
+		if !found {
+			q.refuse(NotFound)
+			return
+		}
+		size := int64(len(b))
+		of := delta.AppendEntries
+		if h.Sums {
+			of = func(to []byte, r io.ReaderAt, size, block, first, count int64) ([]byte, error) {
+				return delta.AppendSums(to, r, size, block, first, count, make([]byte, 1<<20))
+			}
+		}
+		answer, err := of(nil, bytes.NewReader(b), size, h.Block, h.First, h.Blocks(size))
+		if err != nil {
+			q.t.Error(err)
+		}
+		q.reply(&proto.SignatureReply{Size: size}, answer)
+	case *proto.Extents:
+		b, found := q.content(h.Hash)
+		if !found {
+			q.refuse(NotFound)
+			return
+		}
+		q.reply(extentsOf(b, h.Offset), nil)
 	default:
 		q.normalUpload(body)
 	}
+}
+
+// extentsOf takes whole 4 KiB of zeros for holes, and tells of two ranges at a time.
+func extentsOf(b []byte, from int64) *proto.ExtentsReply {
+	const unit = 4 << 10
+	size := int64(len(b))
+	answer := &proto.ExtentsReply{Size: size, End: size}
+	for at := from; at < size; {
+		end := min(at+unit, size)
+		zero := len(bytes.Trim(b[at:end], "\x00")) == 0
+		n := len(answer.Data)
+		switch {
+		case zero:
+		case n > 0 && answer.Data[n-1].Offset+answer.Data[n-1].Length == at:
+			answer.Data[n-1].Length += end - at
+		case n == 2:
+			answer.End = at
+			return answer
+		default:
+			answer.Data = append(answer.Data, proto.Extent{Offset: at, Length: end - at})
+		}
+		at = end
+	}
+	return answer
 }
 
 func (q *request) normalUpload(body []byte) {
@@ -320,6 +370,34 @@ func (q *request) normalUpload(body []byte) {
 		}
 		u.chunks[h.Index] = body
 		q.reply(&proto.UploadChunkReply{Present: present}, nil)
+	case *proto.UploadAssemble:
+		u := q.upload(h.Upload)
+		if u == nil || u.sealed {
+			q.refuse(NotFound)
+			return
+		}
+		var b []byte
+		for _, r := range h.Ranges {
+			switch r.Kind {
+			case proto.Zero:
+				b = append(b, make([]byte, r.Length)...)
+			case proto.Literal:
+				b, body = append(b, body[:r.Length]...), body[r.Length:]
+			case proto.Copied:
+				from, found := q.contents[h.From[r.From]]
+				if !found {
+					q.refuse(NotFound)
+					return
+				}
+				b = append(b, from[r.Offset:r.Offset+r.Length]...)
+			}
+		}
+		if hash.ChunkValue(b, h.Index) != h.Value {
+			q.refuse(HashMismatch)
+			return
+		}
+		u.chunks[h.Index] = b
+		q.reply(&proto.UploadAssembleReply{}, nil)
 	case *proto.UploadSeal:
 		u := q.upload(h.Upload)
 		if u == nil || u.sealed {

@@ -58,7 +58,7 @@ func TestUploadAndDownload(t *testing.T) {
 		}
 		told = 0
 		down := fileOf(t, nil)
-		if err := r.Download(soon(t), content, int64(n), down, func(n int64) { told += n }); err != nil || told != int64(n) {
+		if _, err := r.Download(soon(t), content, int64(n), down, DownloadOptions{Progress: func(n int64) { told += n }}); err != nil || told != int64(n) {
 			t.Fatalf("download of %d: %v, told %d", n, err, told)
 		}
 		if got, err := os.ReadFile(down.Name()); err != nil || !bytes.Equal(got, b) {
@@ -155,13 +155,13 @@ func TestWrongBytesInTheMiddle(t *testing.T) {
 	s.mu.Lock()
 	s.contents[content] = b
 	s.mu.Unlock()
-	if err := r.Download(soon(t), content, int64(len(b)), fileOf(t, nil), nil); !errors.Is(err, ErrIntegrity) {
+	if _, err := r.Download(soon(t), content, int64(len(b)), fileOf(t, nil), DownloadOptions{}); !errors.Is(err, ErrIntegrity) {
 		t.Errorf("download: %v", err)
 	}
 	if _, err := r.Get(soon(t), content, 0, -1, io.Discard); !errors.Is(err, ErrIntegrity) {
 		t.Errorf("get: %v", err)
 	}
-	if err := r.Download(soon(t), content, int64(len(b))+ChunkSize, fileOf(t, nil), nil); !errors.Is(err, ErrIntegrity) {
+	if _, err := r.Download(soon(t), content, int64(len(b))+ChunkSize, fileOf(t, nil), DownloadOptions{}); !errors.Is(err, ErrIntegrity) {
 		t.Errorf("download of another size: %v", err)
 	}
 }
@@ -195,7 +195,7 @@ func TestTransfersSurviveLostConnections(t *testing.T) {
 		t.Fatalf("upload: %v", err)
 	}
 	f := fileOf(t, nil)
-	if err := r.Download(soon(t), content, int64(len(b)), f, nil); err != nil {
+	if _, err := r.Download(soon(t), content, int64(len(b)), f, DownloadOptions{}); err != nil {
 		t.Fatalf("download: %v", err)
 	}
 	if got, _ := os.ReadFile(f.Name()); !bytes.Equal(got, b) {
@@ -357,8 +357,11 @@ func TestCancelTransfers(t *testing.T) {
 			_, _, err := r.UploadReader(ctx, bytes.NewReader(b), nil)
 			return err
 		},
-		"download": func(ctx context.Context) error { return r.Download(ctx, content, int64(len(b)), fileOf(t, nil), nil) },
-		"get":      func(ctx context.Context) error { _, err := r.Get(ctx, content, 0, -1, io.Discard); return err },
+		"download": func(ctx context.Context) error {
+			_, err := r.Download(ctx, content, int64(len(b)), fileOf(t, nil), DownloadOptions{})
+			return err
+		},
+		"get": func(ctx context.Context) error { _, err := r.Get(ctx, content, 0, -1, io.Discard); return err },
 	} {
 		ctx, cancel := context.WithCancel(soon(t))
 		time.AfterFunc(100*time.Millisecond, cancel)

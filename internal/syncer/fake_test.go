@@ -380,20 +380,20 @@ func (f *fake) Upload(ctx context.Context, file *os.File, size int64, opt client
 	return client.Uploaded{Hash: h, Sent: size}, ctx.Err()
 }
 
-func (f *fake) Download(_ context.Context, h client.Hash, size int64, file *os.File, progress func(int64)) error {
+func (f *fake) Download(_ context.Context, h client.Hash, size int64, file *os.File, opt client.DownloadOptions) (client.Downloaded, error) {
 	f.mu.Lock()
 	b, ok := f.contents[h]
 	f.fetched++
 	f.mu.Unlock()
 	if !ok {
-		return client.NewError("get", client.NotFound, "not found")
+		return client.Downloaded{}, client.NewError("get", client.NotFound, "not found")
 	}
 	if int64(len(b)) != size {
-		return errors.New("another size")
+		return client.Downloaded{}, errors.New("another size")
 	}
-	progress(size)
+	opt.Progress(size)
 	_, err := file.WriteAt(b, 0)
-	return err
+	return client.Downloaded{}, err
 }
 
 // put puts a file on the server behind the syncer's back.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/client"
+	"sluice/internal/proto"
 )
 
 // syncEachBelow is the number of files below which each is synced by itself: a sync of the whole file system would
@@ -288,13 +289,21 @@ func (p *puller) fetchOneLarge(ctx context.Context, pub *publisher, s Step) (err
 			p.progress.DoneBytes.Add(-told)
 		}
 	}()
-	err = p.Server.Download(ctx, s.Src.Hash, s.Src.Size, f, func(n int64) {
+	opt := client.DownloadOptions{Progress: func(n int64) {
 		p.progress.DoneBytes.Add(n)
 		told += n
-	})
+	}}
+	if s.Dst != nil && s.Dst.Kind == proto.KindFile && s.Dst.Size > 0 {
+		if older, err := openRegular(p.at, s.Dst.Path()); err == nil { // else all is fetched
+			defer older.Close()
+			opt.Older = older
+		}
+	}
+	got, err := p.Server.Download(ctx, s.Src.Hash, s.Src.Size, f, opt)
 	if err != nil {
 		return err
 	}
+	p.saved(got.Copied, got.Zeros)
 	if err = finishTemp(fd, s.Src, true); err != nil {
 		return localError{err}
 	}

@@ -25,7 +25,7 @@ type Server interface {
 	ListSince(ctx context.Context, node int64, old *client.Listing) (*client.Listing, error)
 	GetObjects(ctx context.Context, hashes []client.Hash, buf []byte) ([]client.Got, error)
 	Upload(ctx context.Context, f *os.File, size int64, opt client.UploadOptions) (client.Uploaded, error)
-	Download(ctx context.Context, hash client.Hash, size int64, f *os.File, progress func(n int64)) error
+	Download(ctx context.Context, hash client.Hash, size int64, f *os.File, opt client.DownloadOptions) (client.Downloaded, error)
 }
 
 // Common is what push and pull are told alike.
