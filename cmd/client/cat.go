@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -9,25 +10,33 @@ import (
 )
 
 func (p *program) catCommand() *cobra.Command {
-	return p.command(&cobra.Command{
+	var at string
+	c := p.command(&cobra.Command{
 		Use:   "cat REMOTE:PATH...",
 		Short: "Write files to standard output",
 		Example: `  sluice cat home:notes.txt
-  sluice cat home:photos.tar | tar x`,
+  sluice cat home:photos.tar | tar x
+  sluice cat home:notes.txt --at "yesterday 18:00"     as it was`,
 		Args:              arguments(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: p.completePaths,
 	}, func(ctx context.Context, args []string) error {
 		for _, arg := range args {
-			if err := p.cat(ctx, arg); err != nil {
+			if err := p.cat(ctx, arg, at); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	atFlag(c.Flags(), &at)
+	return c
 }
 
-func (p *program) cat(ctx context.Context, arg string) error {
+func (p *program) cat(ctx context.Context, arg, at string) error {
 	path, err := parseRemotePath(arg)
+	if err != nil {
+		return err
+	}
+	then, err := when(at, time.Now())
 	if err != nil {
 		return err
 	}
@@ -36,7 +45,7 @@ func (p *program) cat(ctx context.Context, arg string) error {
 		return err
 	}
 	defer s.close()
-	l, err := s.must(ctx, path)
+	l, err := s.mustAt(ctx, path, then)
 	if err != nil {
 		return err
 	}

@@ -17,29 +17,35 @@ import (
 )
 
 func (p *program) getCommand() *cobra.Command {
-	var output string
+	var output, at string
 	var dry bool
 	c := p.command(&cobra.Command{
 		Use:   "get REMOTE:PATH",
 		Short: "Fetch one file",
 		Example: `  sluice get home:docs/a.txt                into the current folder
   sluice get home:docs/a.txt -o /tmp/b.txt
-  sluice get home:photos.tar -o - | tar x`,
+  sluice get home:photos.tar -o - | tar x
+  sluice get home:docs/a.txt --at "yesterday 18:00" -o old.txt     as it was`,
 		Args:              arguments(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completePaths,
 	}, func(ctx context.Context, args []string) error {
 		if output == "-" && !dry {
-			return p.cat(ctx, args[0])
+			return p.cat(ctx, args[0], at)
 		}
-		return p.get(ctx, args[0], output, dry)
+		return p.get(ctx, args[0], at, output, dry)
 	})
 	c.Flags().StringVarP(&output, "output", "o", "", "the local `FILE` or folder; - is standard output")
+	atFlag(c.Flags(), &at)
 	dryRun(c.Flags(), &dry)
 	return c
 }
 
-func (p *program) get(ctx context.Context, arg, output string, dry bool) error {
+func (p *program) get(ctx context.Context, arg, at, output string, dry bool) error {
 	path, err := parseRemotePath(arg)
+	if err != nil {
+		return err
+	}
+	then, err := when(at, time.Now())
 	if err != nil {
 		return err
 	}
@@ -48,7 +54,7 @@ func (p *program) get(ctx context.Context, arg, output string, dry bool) error {
 		return err
 	}
 	defer s.close()
-	l, err := s.must(ctx, path)
+	l, err := s.mustAt(ctx, path, then)
 	if err != nil {
 		return err
 	}

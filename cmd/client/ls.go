@@ -14,7 +14,10 @@ import (
 )
 
 // lsFlags are the flags of ls.
-type lsFlags struct{ long, recursive, hash bool }
+type lsFlags struct {
+	long, recursive, hash bool
+	at                    string
+}
 
 func (p *program) lsCommand() *cobra.Command {
 	var flags lsFlags
@@ -23,7 +26,8 @@ func (p *program) lsCommand() *cobra.Command {
 		Short: "List a folder",
 		Example: `  sluice ls home:
   sluice ls -l home:docs
-  sluice ls -R --hash home:docs > sums     hash and name of every file, as b3sum prints them`,
+  sluice ls -R --hash home:docs > sums     hash and name of every file, as b3sum prints them
+  sluice ls home:docs --at "yesterday 18:00"     as it was`,
 		Args:              arguments(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: p.completePaths,
 	}, func(ctx context.Context, args []string) error {
@@ -37,6 +41,7 @@ func (p *program) lsCommand() *cobra.Command {
 	c.Flags().BoolVarP(&flags.long, "long", "l", false, "mode, size and time, too")
 	c.Flags().BoolVarP(&flags.recursive, "recursive", "R", false, "all below it")
 	c.Flags().BoolVar(&flags.hash, "hash", false, "the BLAKE3 hash of files, too")
+	atFlag(c.Flags(), &flags.at)
 	return c
 }
 
@@ -51,18 +56,22 @@ func (p *program) ls(ctx context.Context, arg string, flags lsFlags, head, gap b
 	if err != nil {
 		return err
 	}
+	then, err := when(flags.at, time.Now())
+	if err != nil {
+		return err
+	}
 	s, err := p.connect(ctx, path.remote)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	l, err := s.must(ctx, path)
+	l, err := s.mustAt(ctx, path, then)
 	if err != nil {
 		return err
 	}
 	list := []named{{path.last(), l.last()}}
 	if l.folder() {
-		if list, err = s.list(ctx, l.last().Node, flags.recursive); err != nil {
+		if list, err = s.list(ctx, l.last().Node, then, flags.recursive); err != nil {
 			return err
 		}
 	}
@@ -87,13 +96,9 @@ func (p *program) ls(ctx context.Context, arg string, flags lsFlags, head, gap b
 	return w.Flush()
 }
 
-// list gives the children of a folder, or all below it, in order of their paths.
-func (s *server) list(ctx context.Context, node int64, recursive bool) ([]named, error) {
-	ask := s.List
-	if recursive {
-		ask = s.ListAll
-	}
-	listing, err := ask(ctx, node)
+// list gives the children of a folder, or all below it, in order of their paths, as it was at a time (0: as it is).
+func (s *server) list(ctx context.Context, node, at int64, recursive bool) ([]named, error) {
+	listing, err := s.ListAt(ctx, node, at, recursive)
 	if err != nil {
 		return nil, err
 	}

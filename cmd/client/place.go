@@ -33,11 +33,34 @@ func (s *server) locate(ctx context.Context, path remotePath) (*place, error) {
 	return &place{path: path, found: found, missing: missing}, nil
 }
 
-// must is locate for a path that has to be there.
-func (s *server) must(ctx context.Context, path remotePath) (*place, error) {
-	l, err := s.locate(ctx, path)
+// locateAt follows a path in the tree as it was at a time (0: as it is).
+func (s *server) locateAt(ctx context.Context, path remotePath, at int64) (*place, error) {
+	if at == 0 {
+		return s.locate(ctx, path)
+	}
+	reply, err := s.StatAt(ctx, 0, at, path.names)
+	if client.CodeOf(err) == client.NotKept {
+		return nil, notFoundError(visible(path.String()) + ": versions that old are not kept any more")
+	}
 	if err != nil {
 		return nil, err
+	}
+	return &place{path: path, found: reply.Entries, missing: path.names[len(reply.Entries)-1:]}, nil
+}
+
+// must is locate for a path that has to be there.
+func (s *server) must(ctx context.Context, path remotePath) (*place, error) {
+	return s.mustAt(ctx, path, 0)
+}
+
+// mustAt is locateAt for a path that has to have been there.
+func (s *server) mustAt(ctx context.Context, path remotePath, at int64) (*place, error) {
+	l, err := s.locateAt(ctx, path, at)
+	if err != nil {
+		return nil, err
+	}
+	if !l.whole() && at != 0 {
+		return nil, notFoundError(visible(path.String()) + ": there was no such file or folder then")
 	}
 	if !l.whole() {
 		return nil, notFound(path)

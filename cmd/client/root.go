@@ -62,6 +62,7 @@ func (p *program) rootCommand() *cobra.Command {
 		&cobra.Group{ID: "account", Title: "Account:"},
 		&cobra.Group{ID: "folders", Title: "Folders:"},
 		&cobra.Group{ID: "files", Title: "Files:"},
+		&cobra.Group{ID: "history", Title: "History:"},
 		&cobra.Group{ID: "program", Title: "Program:"},
 	)
 	for _, g := range []struct {
@@ -72,6 +73,7 @@ func (p *program) rootCommand() *cobra.Command {
 		{"folders", []*cobra.Command{p.pushCommand(), p.pullCommand()}},
 		{"files", []*cobra.Command{p.lsCommand(), p.statCommand(), p.catCommand(), p.getCommand(), p.putCommand(), p.mkdirCommand(),
 			p.mvCommand(), p.cpCommand(), p.rmCommand()}},
+		{"history", []*cobra.Command{p.versionsCommand(), p.logCommand(), p.restoreCommand(), p.trashCommand()}},
 		{"program", []*cobra.Command{p.benchCommand(), p.versionCommand(), p.completionCommand()}},
 	} {
 		for _, c := range g.list {

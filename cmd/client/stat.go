@@ -11,15 +11,21 @@ import (
 )
 
 func (p *program) statCommand() *cobra.Command {
-	return p.command(&cobra.Command{
+	var at string
+	c := p.command(&cobra.Command{
 		Use:   "stat REMOTE:PATH",
 		Short: "Show all that is known of a file or folder",
 		Example: `  sluice stat home:docs/a.txt
-  sluice stat --json home:docs/a.txt`,
+  sluice stat --json home:docs/a.txt
+  sluice stat home:docs/a.txt --at "2h ago"     as it was`,
 		Args:              arguments(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completePaths,
 	}, func(ctx context.Context, args []string) error {
 		path, err := parseRemotePath(args[0])
+		if err != nil {
+			return err
+		}
+		then, err := when(at, time.Now())
 		if err != nil {
 			return err
 		}
@@ -28,7 +34,7 @@ func (p *program) statCommand() *cobra.Command {
 			return err
 		}
 		defer s.close()
-		l, err := s.must(ctx, path)
+		l, err := s.mustAt(ctx, path, then)
 		if err != nil {
 			return err
 		}
@@ -51,4 +57,6 @@ func (p *program) statCommand() *cobra.Command {
 		row("version", "%d", e.Version)
 		return nil
 	})
+	atFlag(c.Flags(), &at)
+	return c
 }

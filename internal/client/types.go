@@ -40,6 +40,8 @@ const (
 	KindFolder = proto.KindFolder
 	KindLink   = proto.KindLink
 
+	Standing = proto.Standing
+
 	OpPut    = proto.OpPut
 	OpMkdir  = proto.OpMkdir
 	OpSet    = proto.OpSet
@@ -78,6 +80,7 @@ const (
 	BadName      = proto.BadName
 	Cycle        = proto.Cycle
 	TooLarge     = proto.TooLarge
+	NotKept      = proto.NotKept
 )
 
 // EscapeName is a name's one spelling in JSON and in --json output: %XX for what is not UTF-8, and for '%'.
