@@ -2,6 +2,7 @@ package torture
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -23,7 +24,7 @@ func TestReplay(t *testing.T) {
 	t.Parallel()
 	r := begin(t)
 	r.needDisk("ext4")
-	size := int64(r.pick(32<<20, 96<<20))
+	size := int64(r.pick(32<<20, 64<<20))
 	recorder := r.newRecorder(size)
 	d := &disk{round: r, kind: "ext4", mount: r.mountPoint("disk")}
 	d.attach(recorder.file())
@@ -40,7 +41,7 @@ func TestReplay(t *testing.T) {
 	base := recorder.forget()
 	f.clock = recorder.at
 	f.begin()
-	wanted := r.pick(30, 1200) // flushes; some come with the end
+	wanted := r.pick(30, 520) // flushes; some come with the end
 	r.within(5*time.Minute, "a record that is long enough", func() bool {
 		flushes := 0
 		for _, e := range recorder.recorded() {
@@ -74,9 +75,11 @@ type replay struct {
 	actors []*actor
 	log    []record
 	image  []byte // all that was flushed so far
+	state  []byte // that, and what more the state to be checked has
 	random *rand.Rand
 	disk   *disk
 	file   *os.File // behind the disk's loop device
+	mapped []byte   // its bytes, to be read only: to write them may end in SIGBUS where memory is short
 	lines  []line
 
 	flushes, states int
@@ -90,7 +93,8 @@ type line struct {
 
 func (p *replay) prepare(size int64) {
 	p.Helper()
-	// In memory where there is room for it: each state is written whole.
+	p.state = append([]byte(nil), p.image...)
+	// In memory where there is room for it.
 	dir := "/dev/shm"
 	if _, err := os.Stat(dir); err != nil {
 		dir = p.dir
@@ -100,7 +104,14 @@ func (p *replay) prepare(size int64) {
 	p.must(err)
 	path := p.file.Name()
 	p.Cleanup(func() { p.file.Close(); os.Remove(path) })
+	_, err = p.file.WriteAt(p.image, 0)
+	p.must(err)
 	p.must(p.file.Truncate(size))
+	p.must(p.raw(func(fd int) (err error) {
+		p.mapped, err = unix.Mmap(fd, 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+		return err
+	}))
+	p.Cleanup(func() { unix.Munmap(p.mapped) })
 	p.disk = &disk{round: p.round, kind: "ext4", mount: p.mountPoint("state")}
 	p.disk.attach(path)
 	p.Cleanup(p.disk.remove)
@@ -129,7 +140,7 @@ func (p *replay) all(subsets int) {
 					break
 				}
 				until := from + 1 + p.random.IntN(i-from)
-				p.check(p.partly(from, until), until, fmt.Sprintf("after flush %d, with some of the %d writes up to %d", p.flushes, until-from, until))
+				p.partly(from, until, fmt.Sprintf("after flush %d, with some of the %d writes up to %d", p.flushes, until-from, until))
 			}
 		}
 		if i == len(p.log) {
@@ -137,33 +148,72 @@ func (p *replay) all(subsets int) {
 		}
 		for _, e := range p.log[from:i] {
 			copy(p.image[e.offset:], e.data)
+			copy(p.state[e.offset:], e.data)
 		}
 		p.flushes++
 		from = i + 1
-		p.check(p.image, from, fmt.Sprintf("at flush %d", p.flushes))
+		p.check(from, fmt.Sprintf("at flush %d", p.flushes))
 	}
 }
 
-// partly gives the flushed image with some of the writes from..until-1: each of their 4 KiB came to the disk or did not.
-func (p *replay) partly(from, until int) []byte {
-	image := append([]byte(nil), p.image...)
+// partly checks the flushed image with some of the writes from..until-1: each of their 4 KiB came to the disk or did not.
+func (p *replay) partly(from, until int, what string) {
+	p.Helper()
 	likely := p.random.Float64()
 	for _, e := range p.log[from:until] {
-		for at := 0; at < len(e.data); at += 4096 {
+		for at := 0; at < len(e.data); at += block {
 			if p.random.Float64() < likely {
-				copy(image[e.offset+int64(at):], e.data[at:min(at+4096, len(e.data))])
+				copy(p.state[e.offset+int64(at):], e.data[at:min(at+block, len(e.data))])
 			}
 		}
 	}
-	return image
+	p.check(until, what)
+	for _, e := range p.log[from:until] {
+		copy(p.state[e.offset:], p.image[e.offset:e.offset+int64(len(e.data))])
+	}
 }
 
-// check starts from a state of the disk and compares what is there with what had been acknowledged when the record was tick long.
-func (p *replay) check(image []byte, tick int, what string) {
+// block is what a disk writes or does not.
+const block = 4096
+
+// lay makes the disk what the state is. Most of it is as the last check left it: only what differs is written, as the time a
+// state takes decides how many there are.
+func (p *replay) lay() {
 	p.Helper()
-	p.states++
-	_, err := p.file.WriteAt(image, 0)
-	p.must(err)
+	const step = 64 * block
+	for at := 0; at < len(p.state); at += step {
+		end := min(at+step, len(p.state))
+		if bytes.Equal(p.mapped[at:end], p.state[at:end]) {
+			continue
+		}
+		for one := at; one < end; one += block {
+			if part := p.state[one:min(one+block, end)]; !bytes.Equal(p.mapped[one:one+len(part)], part) {
+				_, err := p.file.WriteAt(part, int64(one))
+				p.must(err)
+			}
+		}
+	}
+}
+
+// raw is the descriptor of the disk's file.
+func (p *replay) raw(do func(fd int) error) error {
+	c, err := p.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if e := c.Control(func(fd uintptr) { err = do(int(fd)) }); e != nil {
+		return e
+	}
+	return err
+}
+
+// check starts from the state of the disk and compares what is there with what had been acknowledged when the record was tick long.
+func (p *replay) check(tick int, what string) {
+	p.Helper()
+	if p.states++; p.states%500 == 0 { // a long round tells how far it has come
+		p.Logf("%d states checked, at flush %d", p.states, p.flushes)
+	}
+	p.lay()
 	if err := unix.Mount(p.disk.device, p.disk.mount, "ext4", 0, ""); err != nil {
 		p.Fatalf("%s: the file system cannot be mounted: %v", what, err)
 	}
