@@ -62,6 +62,8 @@ func codeOf(err error) int {
 		{store.ErrNewer, codeVersion},
 		{store.ErrOutdated, codeVersion},
 		{store.ErrInUse, codeTemporary},
+		{store.ErrPlace, codeUsage},
+		{store.ErrNoBackup, codeNotFound},
 		{store.ErrBusy, codeTemporary},
 		{store.ErrNotFound, codeNotFound},
 		{store.ErrSpace, codeFull},

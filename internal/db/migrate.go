@@ -50,16 +50,30 @@ func (s Schema) Version(path string) (have, want int, err error) {
 	if _, err := os.Stat(path); os.IsNotExist(err) {
 		return 0, len(scripts), nil
 	}
-	c, err := bare(path, "rw")
+	return s.versionOf(path, "rw", len(scripts))
+}
+
+// versionOf is Version of a database that is opened in a mode of SQLite's.
+func (s Schema) versionOf(path, mode string, want int) (have, known int, err error) {
+	c, err := bare(path, mode)
 	if err != nil {
-		return 0, len(scripts), fmt.Errorf("look at %s: %w", path, err)
+		return 0, want, fmt.Errorf("look at %s: %w", path, err)
 	}
 	defer c.close()
-	have, err = s.version(c, len(scripts))
+	have, err = s.version(c, want)
 	if err != nil {
 		err = fmt.Errorf("look at %s: %w", path, err)
 	}
-	return have, len(scripts), err
+	return have, want, err
+}
+
+// VersionOf is SchemaVersion of a file that nobody writes to: a backup's.
+func VersionOf(path string) (have, want int, err error) {
+	scripts, err := Server().scripts()
+	if err != nil {
+		return 0, 0, err
+	}
+	return Server().versionOf(path, "ro&immutable=1", len(scripts))
 }
 
 // Migrate makes or brings up to date the database at path, each version in one transaction. Nobody else may have it

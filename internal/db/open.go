@@ -20,6 +20,7 @@ const defaultReaders = 4
 // Options of Open.
 type Options struct {
 	ReadOnly       bool   // no writer: Write fails
+	Immutable      bool   // nobody writes to the file, and it may lie where nobody can: a backup's. With ReadOnly
 	Gate           string // the file whose flock orders writers of all processes; "": this process is the only one
 	AutoCheckpoint bool   // SQLite checkpoints by itself; the server's keeper does it instead
 	Readers        int    // read connections at most; 0: defaultReaders
@@ -180,7 +181,11 @@ func connect(path string, r role, options Options) (*conn, error) {
 	}
 	// rw: a missing file is an error, not an empty database. no: a connection is used by one goroutine at a time, so
 	// SQLite need not lock.
-	dsn := url.URL{Scheme: "file", Path: abs, RawQuery: "mode=rw&_mutex=no"}
+	query := "mode=rw&_mutex=no"
+	if options.Immutable {
+		query = "mode=ro&immutable=1&_mutex=no" // no log, no lock, no file beside it
+	}
+	dsn := url.URL{Scheme: "file", Path: abs, RawQuery: query}
 	dc, err := (&sqlite3.SQLiteDriver{}).Open(dsn.String())
 	if err != nil {
 		return nil, wrap(err)
@@ -197,7 +202,7 @@ func connect(path string, r role, options Options) (*conn, error) {
 		c.close()
 		return nil, err
 	}
-	if mode != "wal" {
+	if mode != "wal" && !options.Immutable {
 		c.close()
 		return nil, fmt.Errorf("%w: journal mode is %q, not wal", ErrDamaged, mode)
 	}

@@ -40,6 +40,7 @@ var (
 
 // What stops a program from opening a data folder; the text says what to do.
 var (
+	ErrPlace   = errors.New("this folder cannot be used")
 	ErrInUse   = errors.New("the data folder is in use")
 	ErrNewer   = db.ErrNewer
 	ErrDamaged = db.ErrDamaged

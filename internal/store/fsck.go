@@ -105,6 +105,7 @@ type checker struct {
 	s      *Store
 	ctx    context.Context
 	report *FsckReport
+	backup bool // of a backup folder: it has no lives, no uploads' files, and of segments only what is named
 }
 
 // Fsck checks a data folder. The error is about the check itself; what it found stands in the report. A database that
@@ -139,12 +140,19 @@ func Fsck(ctx context.Context, config FsckConfig) (*FsckReport, error) {
 }
 
 func (c *checker) run() error {
-	for _, step := range []struct {
-		doing string
-		do    func() error
-	}{
+	return c.steps([]fsckStep{
 		{"rows", c.rows}, {"lives", c.lives}, {"segments", c.segments}, {"objects", c.objects}, {"other files", c.strangers},
-	} {
+	})
+}
+
+// fsckStep is a part of a check.
+type fsckStep struct {
+	doing string
+	do    func() error
+}
+
+func (c *checker) steps(all []fsckStep) error {
+	for _, step := range all {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}

@@ -62,6 +62,9 @@ func (c *checker) segment(id, dead int64) error {
 	if err != nil {
 		return err
 	}
+	if length < 0 && len(contents) == 0 && c.backup {
+		return nil
+	}
 	if length < 0 {
 		c.mend(findMissing, c.marking(contents), "segment %x with %d contents", id, len(contents))
 		return nil
@@ -74,6 +77,10 @@ func (c *checker) segment(id, dead int64) error {
 	living, end := int64(0), int64(0)
 	var last db.Extent
 	for _, e := range contents {
+		if c.backup && e.Damaged {
+			c.marked(e)
+			continue
+		}
 		living += e.Size
 		switch {
 		case e.Size == 0:
@@ -91,7 +98,7 @@ func (c *checker) segment(id, dead int64) error {
 			last, end = e, e.Offset+e.Size
 		}
 	}
-	if end <= length && living+dead > length {
+	if end <= length && living+dead > length && !c.backup {
 		c.find(findSegment, "%x has %d bytes, but %d of living and %d of collected contents", id, length, living, dead)
 	}
 	return c.ctx.Err()
@@ -177,11 +184,15 @@ func (c *checker) objectGroup(group int64) error {
 
 // object looks at a content's own file.
 func (c *checker) object(e db.Extent) error {
+	if e.Complete && e.Size == 0 || c.backup && !e.Complete {
+		return nil
+	}
 	if !e.Complete && e.Refs == 0 {
 		c.note(findEnded, "content %x is unfinished and nobody's; the keeper removes it", e.ID)
 		return nil
 	}
-	if e.Complete && e.Size == 0 {
+	if c.backup && e.Damaged {
+		c.marked(e)
 		return nil
 	}
 	path := c.s.folder.object(e.ID)
@@ -304,6 +315,10 @@ func (c *checker) unnamed(number int64, path string, there func(*db.Tx, int64) (
 		return err
 	}
 	name, _ := filepath.Rel(string(c.s.folder), path)
+	if c.backup {
+		c.note(findNoRow, "%s is not needed; the next backup removes it", name)
+		return nil
+	}
 	if life != 0 && !ended {
 		runs, err := lifeRuns(c.s.folder, life)
 		if err != nil || runs && !strict {
