@@ -30,6 +30,11 @@ var classes = [...]stats.Class{
 	proto.TypeChanges:      stats.Lookup,
 	proto.TypeGet:          stats.Download,
 	proto.TypeGetObjects:   stats.Download,
+	proto.TypeVersions:     stats.Lookup,
+	proto.TypeLog:          stats.Lookup,
+	proto.TypeTrash:        stats.Lookup,
+	proto.TypeRestore:      stats.Change,
+	proto.TypeTrashEmpty:   stats.Change,
 	proto.TypeUploads:      stats.Lookup,
 	proto.TypeUploadCancel: stats.Change,
 }
@@ -71,6 +76,7 @@ var reasons = [...]stats.Reason{
 	proto.EntryAborted: stats.Conflict,
 	proto.Unsupported:  stats.Malformed,
 	proto.Damaged:      stats.Corrupt,
+	proto.NotKept:      stats.Missing,
 }
 
 // count adds an answered request to the page. It runs on the loop for each request: a clock reading and a few additions
