@@ -42,6 +42,7 @@ func (p *program) printTotals(verb string, t *syncer.Totals, dry bool, code int)
 		SentBytes      int64   `json:"bytes"`
 		DeltaBytes     int64   `json:"delta_bytes"`
 		HoleBytes      int64   `json:"hole_bytes"`
+		ResumedBytes   int64   `json:"resumed_bytes"`
 		Instant        int64   `json:"instant"`
 		InstantBytes   int64   `json:"instant_bytes"`
 		Unchanged      int64   `json:"unchanged"`
@@ -55,18 +56,21 @@ func (p *program) printTotals(verb string, t *syncer.Totals, dry bool, code int)
 		Skipped        int     `json:"skipped"`
 		Seconds        float64 `json:"seconds"`
 		Exit           int     `json:"exit"`
-	}{"done", verb, dry, t.Sent, t.SentBytes, t.CopiedBytes, t.HoleBytes, t.Instant, t.InstantBytes, t.Unchanged, t.UnchangedBytes, t.Folders, t.Set, t.Deleted,
+	}{"done", verb, dry, t.Sent, t.SentBytes, t.CopiedBytes, t.HoleBytes, t.ResumedBytes, t.Instant, t.InstantBytes, t.Unchanged, t.UnchangedBytes, t.Folders, t.Set, t.Deleted,
 		t.Excluded, failed, conflicts, skipped, t.Took.Round(time.Microsecond).Seconds(), code})
 }
 
 // savings says which bytes of files that were sent did not travel; empty: all did.
-func savings(copied, holes int64) string {
+func savings(copied, holes, resumed int64) string {
 	var parts []string
 	if copied > 0 {
 		parts = append(parts, size(copied)+" by delta")
 	}
 	if holes > 0 {
 		parts = append(parts, size(holes)+" holes")
+	}
+	if resumed > 0 {
+		parts = append(parts, size(resumed)+" there from before")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -80,7 +84,7 @@ func closingLine(verb string, t *syncer.Totals, dry bool) string {
 		}
 	}
 	sent := size(t.SentBytes)
-	if saved := savings(t.CopiedBytes, t.HoleBytes); saved != "" {
+	if saved := savings(t.CopiedBytes, t.HoleBytes, t.ResumedBytes); saved != "" {
 		sent += ", " + saved
 	}
 	add(t.Sent, fmt.Sprintf("%s %s (%s)", count(t.Sent, "file", "files"), verb, sent))

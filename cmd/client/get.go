@@ -93,7 +93,7 @@ func (p *program) get(ctx context.Context, arg, at, output string, dry bool) err
 		}{"fetched", nameJSON(path.String()), nameJSON(output), l.last().Size, got.Copied, got.Zeros})
 	}
 	how := ""
-	if saved := savings(got.Copied, got.Zeros); saved != "" {
+	if saved := savings(got.Copied, got.Zeros, 0); saved != "" {
 		how = ", " + saved
 	}
 	p.say("%s: %s in %s%s", visible(output), size(l.last().Size), duration(time.Since(began)), how)

@@ -106,12 +106,13 @@ func (p *program) putOne(ctx context.Context, s *server, file string, path remot
 			Instant bool   `json:"instant"`
 			Delta   int64  `json:"delta_bytes"`
 			Holes   int64  `json:"hole_bytes"`
-		}{"sent", nameJSON(t.path.String()), content.Size, content.Hash.String(), content.Instant, content.Copied, content.Zeros})
+			Resumed int64  `json:"resumed_bytes"`
+		}{"sent", nameJSON(t.path.String()), content.Size, content.Hash.String(), content.Instant, content.Copied, content.Zeros, content.Resumed})
 	}
 	how := ""
 	if content.Instant {
 		how = ", there already"
-	} else if saved := savings(content.Copied, content.Zeros); saved != "" {
+	} else if saved := savings(content.Copied, content.Zeros, content.Resumed); saved != "" {
 		how = ", " + saved
 	}
 	p.say("%s: %s in %s%s", visible(t.path.String()), size(content.Size), duration(time.Since(began)), how)

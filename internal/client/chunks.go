@@ -29,6 +29,7 @@ type upload struct {
 	known  known
 	whole  bool // all chunks are on the server
 	sent   atomic.Int64
+	found  atomic.Int64
 	copied atomic.Int64
 	zeros  atomic.Int64
 	result Uploaded
@@ -49,18 +50,12 @@ func (u *upload) attempt(ctx context.Context) error {
 	}
 	there := u.known.chunks()
 	slices.Sort(there)
-	found := int64(0)
-	for _, index := range there {
-		if index >= int64(len(u.values)) {
-			return broken("upload-open: chunk %d of %d is present", index, len(u.values))
-		}
-		found += u.source.length(index)
+	u.found.Store(0)
+	err := u.each(ctx, there, u.check)
+	if err == nil {
+		err = u.each(ctx, u.missing(there), u.chunk)
 	}
-	if err := u.each(ctx, there, u.check); err != nil {
-		return err
-	}
-	u.result.Found = max(u.result.Found, found)
-	err := u.each(ctx, u.missing(there), u.chunk)
+	u.result.Found = u.found.Load()
 	u.result.Sent, u.result.Copied, u.result.Zeros = u.sent.Load(), u.copied.Load(), u.zeros.Load()
 	if err != nil {
 		return err
@@ -89,7 +84,8 @@ func (u *upload) missing(there []int64) []int64 {
 	return all
 }
 
-// each does something for chunks, as many at once as keep the connections busy. Again: not now, others first.
+// each does something for chunks, as many at once as keep the connections busy. Again: not now, others first. Where somebody
+// else is at work on the same upload, it goes on at another place.
 func (u *upload) each(ctx context.Context, chunks []int64, do func(ctx context.Context, index int64, tries int, buf []byte) (again bool, err error)) error {
 	queue := queueOf(chunks)
 	group, ctx := errgroup.WithContext(ctx)
@@ -107,6 +103,9 @@ func (u *upload) each(ctx context.Context, chunks []int64, do func(ctx context.C
 				again, err := do(ctx, index, tries, buf)
 				if err != nil {
 					return err
+				}
+				if u.known.met() {
+					queue.leap()
 				}
 				if again {
 					queue.back(index)
@@ -158,6 +157,7 @@ func (u *upload) check(_ context.Context, index int64, _ int, buf []byte) (again
 	if _, alike := u.known.present(index, value); !alike {
 		return false, errOther
 	}
+	u.found.Add(u.source.length(index))
 	u.done.at(index, u.source.length(index))
 	return false, nil
 }
@@ -193,6 +193,9 @@ func (u *upload) chunk(ctx context.Context, index int64, tries int, buf []byte) 
 		return true, nil
 	case err != nil:
 		return false, err
+	}
+	if there {
+		u.found.Add(u.source.length(index))
 	}
 	u.done.at(index, u.source.length(index))
 	return false, nil

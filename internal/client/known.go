@@ -14,6 +14,7 @@ type known struct {
 	hints  map[int64][]byte // of those that are present: the beginning of their values
 	asked  time.Time
 	shared bool // others may fill it too
+	close  bool // they are at work where this one is
 }
 
 // set takes an answer to upload-open; its body has a hint for each bit that is set.
@@ -30,12 +31,25 @@ func (k *known) set(answer *proto.UploadOpenReply, body []byte) {
 	k.hints, k.asked = hints, time.Now()
 }
 
-// share notes that others fill the upload too.
+// share notes that others fill the upload too, and are at work where this one is: what is known is old.
 func (k *known) share() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.shared = true
+	k.shared, k.close = true, true
+	k.asked = time.Now().Add(pressing - askEvery)
 }
+
+// met says once that others were met.
+func (k *known) met() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	met := k.close
+	k.close = false
+	return met
+}
+
+// pressing is how soon it is asked again after others were met, so that many who meet them at once ask once.
+const pressing = 50 * time.Millisecond
 
 // due says that it is time to ask again; whoever is told so asks.
 func (k *known) due(now time.Time) bool {

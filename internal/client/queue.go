@@ -1,6 +1,10 @@
 package client
 
-import "sync"
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+)
 
 // queue hands out chunks; one that is busy goes to the end.
 type queue struct {
@@ -36,6 +40,16 @@ func (q *queue) back(index int64) {
 	defer q.mu.Unlock()
 	q.todo = append(q.todo, index)
 	q.tries[index]++
+}
+
+// leap goes on at another place: where it was, somebody else is at work.
+func (q *queue) leap() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if n := len(q.todo); n > 1 {
+		from := rand.IntN(n)
+		q.todo = slices.Concat(q.todo[from:], q.todo[:from])
+	}
 }
 
 // tally tells of bytes that are safe, of each chunk once.

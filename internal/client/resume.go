@@ -161,6 +161,11 @@ func (u *upload) open(ctx context.Context) error {
 	u.id = answer.Upload
 	u.known.set(answer, got.body)
 	u.known.shared = answer.Found
+	for _, index := range u.known.chunks() {
+		if u.size >= 0 && index >= int64(len(u.values)) {
+			return broken("upload-open: chunk %d of %d is present", index, len(u.values))
+		}
+	}
 	return nil
 }
 

@@ -303,7 +303,7 @@ func (p *puller) fetchOneLarge(ctx context.Context, pub *publisher, s Step) (err
 	if err != nil {
 		return err
 	}
-	p.saved(got.Copied, got.Zeros)
+	p.saved(got.Copied, got.Zeros, 0)
 	if err = finishTemp(fd, s.Src, true); err != nil {
 		return localError{err}
 	}

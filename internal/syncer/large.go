@@ -126,7 +126,7 @@ func (p *pusher) largeContent(ctx context.Context, f *os.File, t task) (h client
 		p.progress.DoneBytes.Add(-told)
 	}
 	if err == nil {
-		p.saved(sent.Copied, sent.Zeros)
+		p.saved(sent.Copied, sent.Zeros, sent.Found)
 	}
 	return sent.Hash, sent.Instant, err
 }

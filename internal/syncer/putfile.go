@@ -27,6 +27,7 @@ type Content struct {
 	Instant bool  // it was there already
 	Copied  int64 // bytes that the server took from what it had
 	Zeros   int64 // bytes of holes
+	Resumed int64 // bytes that an interrupted run, or another device, had brought before
 }
 
 // PutFile brings the content of an open file to the server; what it was read from did not change meanwhile. The name
@@ -45,7 +46,7 @@ func PutFile(ctx context.Context, s Server, f *os.File, older client.Known, hash
 		if c.Size > client.MaxObjectsBody {
 			var sent client.Uploaded
 			sent, err = s.Upload(ctx, f, c.Size, client.UploadOptions{HashFirst: hashFirst, Older: older, Progress: func(n int64) { p.DoneBytes.Add(n) }})
-			c.Hash, c.Instant, c.Copied, c.Zeros = sent.Hash, sent.Instant, sent.Copied, sent.Zeros
+			c.Hash, c.Instant, c.Copied, c.Zeros, c.Resumed = sent.Hash, sent.Instant, sent.Copied, sent.Zeros, sent.Found
 			if errors.Is(err, client.ErrChanged) {
 				continue
 			}

@@ -57,6 +57,7 @@ type Totals struct {
 	SentBytes      int64
 	CopiedBytes    int64 // of those: bytes that were taken from what the receiving side had
 	HoleBytes      int64 // of those: holes
+	ResumedBytes   int64 // of those: what an interrupted run, or another device, had brought before
 	Instant        int64 // files and links whose content was there already
 	InstantBytes   int64
 	Unchanged      int64

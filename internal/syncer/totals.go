@@ -43,10 +43,11 @@ func (t *tally) file(what What, n *Node) {
 }
 
 // saved tells of bytes of files that were sent but did not travel: the other side had them, or they are holes.
-func (t *tally) saved(copied, holes int64) {
+func (t *tally) saved(copied, holes, resumed int64) {
 	t.mu.Lock()
 	t.totals.CopiedBytes += copied
 	t.totals.HoleBytes += holes
+	t.totals.ResumedBytes += resumed
 	t.mu.Unlock()
 }
 
