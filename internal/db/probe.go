@@ -23,7 +23,7 @@ func (tx *Tx) DeleteProbe(content int64) error {
 
 // HeldProbe finds a complete content of this size and probe that an account holds; nil: there is none.
 func (tx *Tx) HeldProbe(account int64, p *Probe) (hash []byte, err error) {
-	_, err = tx.row(`SELECT hash FROM content WHERE id IN
+	_, err = tx.row(`SELECT hash FROM content AS known WHERE id IN
 			(SELECT content FROM probe WHERE head = CAST(?1 AS BLOB) AND size = CAST(?3 AS INTEGER)
 				AND middle = CAST(?4 AS BLOB) AND tail = CAST(?5 AS BLOB) LIMIT 256)
 		AND complete = 1 AND damaged IS NULL AND `+heldBySecond+` LIMIT 1`,
@@ -37,9 +37,9 @@ func (tx *Tx) Relative(account int64, p *Probe) (hash []byte, size int64, err er
 		sql  string
 		part []byte
 	}{
-		{`SELECT hash, size FROM content WHERE id IN (SELECT content FROM probe WHERE head = CAST(?1 AS BLOB) ORDER BY size DESC LIMIT 256)
+		{`SELECT hash, size FROM content AS known WHERE id IN (SELECT content FROM probe WHERE head = CAST(?1 AS BLOB) ORDER BY size DESC LIMIT 256)
 			AND complete = 1 AND damaged IS NULL AND ` + heldBySecond + ` ORDER BY size DESC LIMIT 1`, p.Head[:]},
-		{`SELECT hash, size FROM content WHERE id IN (SELECT content FROM probe WHERE tail = CAST(?1 AS BLOB) ORDER BY size DESC LIMIT 256)
+		{`SELECT hash, size FROM content AS known WHERE id IN (SELECT content FROM probe WHERE tail = CAST(?1 AS BLOB) ORDER BY size DESC LIMIT 256)
 			AND complete = 1 AND damaged IS NULL AND ` + heldBySecond + ` ORDER BY size DESC LIMIT 1`, p.Tail[:]},
 	} {
 		var h []byte

@@ -374,3 +374,29 @@ func TestChallengesTellNothing(t *testing.T) {
 		}
 	}
 }
+
+// A question for a thousand hashes that somebody else holds takes as long as one for a thousand that nobody holds. The
+// shortest of many, taken in turns, are compared: it was six times as long once.
+func TestHaveTimeTellsNothing(t *testing.T) {
+	content := bytesOf(1, 3000)
+	_, s, ann, bob := newPair(t, 0, content)
+	for i := range 200 {
+		if _, err := put(s, ann, bytesOf(uint64(1000+i), 300)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	best := [2]time.Duration{time.Hour, time.Hour}
+	for range 60 {
+		for i, h := range [][32]byte{hash.Sum(content), {1}} {
+			began := time.Now()
+			if _, err := s.Have(bob, slices.Repeat([][32]byte{h}, 1000)); err != nil {
+				t.Fatal(err)
+			}
+			best[i] = min(best[i], time.Since(began))
+		}
+	}
+	t.Logf("somebody else's %v, nobody's %v", best[0], best[1])
+	if best[0] > 2*best[1] || best[1] > 2*best[0] {
+		t.Error("the time tells them apart")
+	}
+}
