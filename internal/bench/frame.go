@@ -11,6 +11,7 @@ const (
 	preludeLen = 24
 	typeHello  = 1
 	typePing   = 2
+	typePut    = 11
 	typeList   = 21
 	typeStat   = 22
 	typeGet    = 24
@@ -26,6 +27,12 @@ func frame(kind uint16, header string) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(header)))
 	b = binary.BigEndian.AppendUint64(b, 0)
 	return append(b, header...)
+}
+
+// withBody notes in a frame how long the body is that follows it.
+func withBody(frame []byte, length int) []byte {
+	binary.BigEndian.PutUint64(frame[16:], uint64(length))
+	return frame
 }
 
 func helloFrame(token string) []byte {

@@ -41,8 +41,17 @@ func goals() []goal {
 		{workload: batched, versus: "nginx", figure: rate, what: "contents a second", bound: 2},
 		{workload: connects, versus: "floor", figure: rate, what: "connections a second", bound: 0.9},
 		{workload: statBusy, what: "p99, of the greater of 10 ms and 5 times that alone", bound: 1, atMost: true, own: burden},
+		{workload: sweptStat, versus: "alone", what: "p99 of stat while contents are collected", bound: 1.5, atMost: true, own: delayed(collectStat, sweptStat)},
+		{workload: sweptPut, versus: "alone", what: "p99 of a small upload while contents are collected", bound: 1.5, atMost: true, own: delayed(collectPut, sweptPut)},
 		{workload: idles, figure: measure.pss, what: "bytes of memory a connection", bound: 4096, atMost: true},
 		{workload: idles, figure: func(m measure) float64 { return 100 * m.load() }, what: "server CPU, % of a core", bound: 1, atMost: true},
+	}
+}
+
+// delayed is how much slower the slowest answers are in one workload than in another, round by round.
+func delayed(alone, busy workload) func(found) []float64 {
+	return func(all found) []float64 {
+		return all[busy.name]["sluice"].ratios(all[alone.name]["sluice"], measure.p99)
 	}
 }
 

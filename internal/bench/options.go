@@ -30,6 +30,7 @@ type options struct {
 	wait       time.Duration // that they do nothing for
 	probe      time.Duration // of a run that times each stat
 	names      []int         // sizes of the account that names are looked up in
+	doomed     int           // contents that are collected
 	quick      bool
 	hasty      bool // runs follow each other at once: figures mean nothing, as in tests of the harness itself
 }
@@ -39,6 +40,7 @@ const gib = 1 << 30
 func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	o := &options{
 		workers: runtime.NumCPU(), fetch: 4 * gib, wait: 10 * time.Second, probe: 4 * time.Second, names: []int{10_000, 100_000, 1_000_000},
+		doomed: 100_000,
 	}
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(stderr)

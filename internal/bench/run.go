@@ -86,7 +86,7 @@ func measureAll(ctx context.Context, o *options, congestion string, stdout, stde
 
 func stages(o *options) []stage {
 	return []stage{
-		&stageDown{}, stageUp{}, &stageTree{}, &stageRates{}, &stageConnect{}, &stageStat{}, &stageNames{sizes: o.names}, stageIdle{},
+		&stageDown{}, stageUp{}, &stageTree{}, &stageRates{}, &stageConnect{}, &stageStat{}, &stageNames{sizes: o.names}, &stageCollect{}, stageIdle{},
 	}
 }
 

@@ -26,8 +26,8 @@ type sluice struct {
 	data string
 }
 
-// startSluice starts a server on a new data folder below dir.
-func startSluice(ctx context.Context, o *options, dir string) (*sluice, error) {
+// startSluice starts a server on a new data folder below dir, with more flags if need be.
+func startSluice(ctx context.Context, o *options, dir string, more ...string) (*sluice, error) {
 	l := &sluice{bin: o.bin, data: filepath.Join(dir, "data")}
 	for _, name := range []string{"CONFIG", "STATE", "CACHE", "DATA"} {
 		l.env = append(l.env, "XDG_"+name+"_HOME="+filepath.Join(dir, "client"))
@@ -35,15 +35,11 @@ func startSluice(ctx context.Context, o *options, dir string) (*sluice, error) {
 	if o.congestion != "" {
 		l.env = append(l.env, "SLUICE_CONGESTION="+o.congestion)
 	}
-	add := errand{
-		name: filepath.Join(l.bin, "sluiced"), stdin: []byte(benchPassword + "\n"),
-		arguments: []string{"user", "add", benchUser, "--password-stdin", "--data", l.data},
-	}
-	if _, err := add.run(ctx); err != nil {
+	if err := l.addUser(ctx, benchUser); err != nil {
 		return nil, err
 	}
-	serve := exec.Command(filepath.Join(l.bin, "sluiced"), "serve", "--data", l.data, "--listen", "127.0.0.1:0",
-		"--workers", fmt.Sprint(o.workers), "--log-level", "warn")
+	serve := exec.Command(filepath.Join(l.bin, "sluiced"), append([]string{"serve", "--data", l.data, "--listen", "127.0.0.1:0",
+		"--workers", fmt.Sprint(o.workers), "--log-level", "warn"}, more...)...)
 	serve.Env = os.Environ()
 	if o.congestion != "" {
 		serve.Env = append(serve.Env, "SLUICED_CONGESTION="+o.congestion)
@@ -62,6 +58,15 @@ func startSluice(ctx context.Context, o *options, dir string) (*sluice, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// addUser adds an account, beside the server if it runs.
+func (l *sluice) addUser(ctx context.Context, name string) error {
+	_, err := errand{
+		name: filepath.Join(l.bin, "sluiced"), stdin: []byte(benchPassword + "\n"),
+		arguments: []string{"user", "add", name, "--password-stdin", "--data", l.data},
+	}.run(ctx)
+	return err
 }
 
 // find asks the server where it listens.
@@ -137,12 +142,14 @@ func (l *sluice) token(ctx context.Context) (string, error) {
 }
 
 // dial connects a client that is logged in.
-func (l *sluice) dial(ctx context.Context) (*client.Remote, error) {
+func (l *sluice) dial(ctx context.Context) (*client.Remote, error) { return l.dialAs(ctx, benchUser) }
+
+func (l *sluice) dialAs(ctx context.Context, user string) (*client.Remote, error) {
 	remote, err := client.Dial(ctx, client.Options{Address: l.url(), Agent: "bench"})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := remote.Login(ctx, benchUser, benchPassword, "bench"); err != nil {
+	if _, err := remote.Login(ctx, user, benchPassword, "bench"); err != nil {
 		return nil, errors.Join(err, remote.Close())
 	}
 	return remote, nil

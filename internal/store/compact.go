@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -86,7 +87,7 @@ func (c *collector) compact(ctx context.Context, g db.Segment) error {
 	for after := int64(0); ; {
 		var living []db.Content
 		err := c.s.read(func(tx *db.Tx) (err error) {
-			living, err = tx.ContentsOf(g.ID, after, sweepBatch)
+			living, err = tx.ContentsOf(g.ID, after, c.pace.size)
 			return err
 		})
 		if err != nil {
@@ -146,6 +147,8 @@ func (c *collector) move(from int64, living []db.Content, bytes int64) error {
 	}
 	if err == nil {
 		err = c.s.write(func(tx *db.Tx) (err error) {
+			began := time.Now()
+			defer func() { c.pace.held(time.Since(began)) }()
 			moved, err = moveRows(tx, c.s.life.id, from, living, r)
 			return err
 		})

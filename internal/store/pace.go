@@ -6,14 +6,16 @@ import (
 )
 
 // A pace is the collector's budget. A batch holds the gate for a few milliseconds at most, and after it the collector rests: for
-// longer while others commit, so that they hardly notice it, for as long as it worked while nobody does.
+// long while others commit, so that they hardly notice it, and for less while nobody does. Every row costs others more than the
+// time it takes: the pages it changes go through the log.
 const (
 	batchLeast = 10
 	batchFirst = 100
 	batchMost  = sweepBatch
-	batchShort = 4 * time.Millisecond  // a batch that took less may be larger next time
-	batchLong  = 12 * time.Millisecond // and one that took more must be smaller
-	restBusy   = 4                     // rests so many times as long as it worked, while others commit
+	gateShort  = 1500 * time.Microsecond // a batch that held the gate for less may be larger next time
+	gateLong   = 4 * time.Millisecond    // and one that held it for longer must be smaller
+	restBusy   = 8                       // rests so many times as long as it worked, while others commit
+	restQuiet  = 2
 	restLeast  = 2 * time.Millisecond
 	restMost   = 2 * time.Second
 )
@@ -32,19 +34,23 @@ func newPace(changes func() uint64) *pace {
 	return p
 }
 
-// rest is called after a batch of own commits that took so long; false: ctx has ended.
-func (p *pace) rest(ctx context.Context, took time.Duration, own uint64) bool {
+// held tells for how long a batch's transaction held the gate: the next one is larger or smaller.
+func (p *pace) held(gate time.Duration) {
 	switch {
-	case took > batchLong:
+	case gate > gateLong:
 		p.size = max(p.size/2, batchLeast)
-	case took < batchShort:
+	case gate < gateShort:
 		p.size = min(p.size*2, batchMost)
 	}
-	rest := took
+}
+
+// rest is called after a batch of own commits that took so long in all; false: ctx has ended.
+func (p *pace) rest(ctx context.Context, took time.Duration, own uint64) bool {
+	times := time.Duration(restQuiet)
 	if p.busy(own) {
-		rest = restBusy * took
+		times = restBusy
 	}
-	return pause(ctx, min(max(rest, restLeast), restMost))
+	return pause(ctx, min(max(times*took, restLeast), restMost))
 }
 
 // busy tells whether others have committed since it was asked last.
