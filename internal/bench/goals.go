@@ -2,6 +2,9 @@ package bench
 
 import (
 	"fmt"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -36,6 +39,11 @@ func goals() []goal {
 		{workload: up1, versus: "disk", figure: rate, what: "throughput", note: true},
 		{workload: treeFirst, versus: "rsync", figure: rate, what: "files a second", bound: 1, aim: 2},
 		{workload: treeSame, versus: "rsync", figure: rate, what: "files a second", bound: 2, aim: 3},
+		{workload: treeCopied, versus: "first", what: "time of a second copy, of that of the first push", bound: 0.3, atMost: true, own: second},
+		{workload: workload{name: "Names/op=ls"}, versus: "fewest", what: "time of ls with the most names", bound: 1.5, atMost: true, own: grown("ls")},
+		{workload: workload{name: "Names/op=stat"}, versus: "fewest", what: "time of stat with the most names", bound: 1.5, atMost: true, own: grown("stat")},
+		{workload: workload{name: "Names/op=put"}, versus: "fewest", what: "time of one put with the most names", bound: 1.5, atMost: true, own: grown("put")},
+		{workload: workload{name: "Names/op=mv"}, versus: "fewest", what: "time to rename the folder of the most names", bound: 1.5, atMost: true, own: grown("mv")},
 		{workload: pings, versus: "floor", figure: rate, what: "requests a second", bound: 0.6},
 		{workload: smalls, versus: "nginx", figure: rate, what: "requests a second", bound: 0.5},
 		{workload: batched, versus: "nginx", figure: rate, what: "contents a second", bound: 2},
@@ -45,6 +53,33 @@ func goals() []goal {
 		{workload: sweptPut, versus: "alone", what: "p99 of a small upload while contents are collected", bound: 1.5, atMost: true, own: delayed(collectPut, sweptPut)},
 		{workload: idles, figure: measure.pss, what: "bytes of memory a connection", bound: 4096, atMost: true},
 		{workload: idles, figure: func(m measure) float64 { return 100 * m.load() }, what: "server CPU, % of a core", bound: 1, atMost: true},
+	}
+}
+
+// second is the time of a second copy as a share of that of the first push.
+func second(all found) []float64 {
+	return all[treeCopied.name]["sluice"].ratios(all[treeFirst.name]["sluice"], func(m measure) float64 { return m.wall.Seconds() })
+}
+
+// grown is how much longer a request takes in the account with the most names than in the one with the fewest.
+func grown(op string) func(found) []float64 {
+	return func(all found) []float64 {
+		var few, most series
+		least, greatest := math.MaxInt, 0
+		for name, variants := range all {
+			text, ok := strings.CutPrefix(name, "Names/op="+op+"/names=")
+			n, err := strconv.Atoi(text)
+			if !ok || err != nil {
+				continue
+			}
+			if n < least {
+				least, few = n, variants["sluice"]
+			}
+			if n > greatest {
+				greatest, most = n, variants["sluice"]
+			}
+		}
+		return most.ratios(few, measure.each)
 	}
 }
 

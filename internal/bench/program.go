@@ -59,6 +59,7 @@ var programs = map[string]func(j job, ready func(address string)) (answer, error
 	"probe":        probe,
 	"hold":         hold,
 	"put-small":    putSmall,
+	"rename":       rename,
 	"http-put":     httpPut,
 	"http-push":    httpPush,
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -43,6 +44,36 @@ func putSmall(j job, _ func(string)) (answer, error) {
 		}})
 		return err
 	})
+}
+
+// rename moves the folder that holds all names to another name and back, each durable before the next.
+func rename(j job, _ func(string)) (answer, error) {
+	ctx := context.Background()
+	remote, err := client.Dial(ctx, client.Options{
+		Address: "sluice+plain://" + j.Address, Token: j.Token, Agent: "bench", Connections: 1, Congestion: j.Congestion,
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	defer remote.Close()
+	found, err := remote.Stat(ctx, 0, []string{topName})
+	if err != nil || len(found.Entries) != 2 {
+		return answer{}, errors.Join(err, errors.New("there is no folder "+topName))
+	}
+	move := func(to string) error {
+		_, err := commitAll(ctx, remote, []client.Change{{
+			Op: client.OpMove, Node: found.Entries[1].Node, Parent: client.Place{Node: found.Entries[0].Node}, Name: to,
+			ExpectNode: client.ExpectAny, Expect: client.ExpectAny,
+		}})
+		return err
+	}
+	a, err := again(j, func(i int, _ []byte) error {
+		if i%2 == 0 {
+			return move(topName + "-moved")
+		}
+		return move(topName)
+	})
+	return a, errors.Join(err, move(topName))
 }
 
 // floorPut is the same to the tree floor, which keeps no names: one write, one sync.

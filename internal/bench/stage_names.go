@@ -31,6 +31,7 @@ type account struct {
 
 const (
 	perFolder = 1000
+	topName   = "all"
 	asked     = 10 // folders that are asked for, evenly spread
 )
 
@@ -40,6 +41,7 @@ func (s *stageNames) workloads() []workload {
 	var all []workload
 	for _, op := range [...]struct{ name, title string }{
 		{"ls", "ls of a folder of 1,000 names"}, {"stat", "stat of a file"}, {"put", "one put: 4 KiB and its name, durable"},
+		{"mv", "rename of the folder that holds all of them"},
 	} {
 		for _, n := range s.sizes {
 			all = append(all, workload{
@@ -115,6 +117,8 @@ func (s *stageNames) round(ctx context.Context, h *harness, _ int) error {
 				{"sluice", s.puts(ctx, h, "put-small", a.job)},
 				{"floor", s.puts(ctx, h, "floor-put", job{Address: s.append.address, Server: s.append.pid()})},
 			}
+		case 3:
+			variants = []variant{{"sluice", s.puts(ctx, h, "rename", a.job)}}
 		}
 		if err := h.interleave(ctx, w, variants...); err != nil {
 			return err
@@ -158,11 +162,14 @@ func (a *account) fill(ctx context.Context, congestion string) error {
 	if err != nil || len(failed) > 0 {
 		return errors.Join(err, fmt.Errorf("%d contents were not taken", len(failed)))
 	}
-	root := remote.Hello().Root
+	top, err := commitAll(ctx, remote, []client.Change{folderChange(remote.Hello().Root, topName)})
+	if err != nil {
+		return err
+	}
 	folders := max(a.names/perFolder, 1)
 	var changes []client.Change
 	for i := range folders {
-		changes = append(changes, folderChange(root, folderName(i)))
+		changes = append(changes, folderChange(top[0], folderName(i)))
 	}
 	nodes, err := commitAll(ctx, remote, changes)
 	if err != nil {
@@ -193,7 +200,7 @@ func (a *account) fill(ctx context.Context, congestion string) error {
 		at := i * folders / min(asked, folders)
 		a.lists = append(a.lists, listFrame(nodes[at]))
 		for k := range asked {
-			a.stats = append(a.stats, statFrame(folderName(at), fileName(k*min(perFolder, a.names)/asked)))
+			a.stats = append(a.stats, statFrame(topName, folderName(at), fileName(k*min(perFolder, a.names)/asked)))
 		}
 	}
 	return nil

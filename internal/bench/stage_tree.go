@@ -8,7 +8,8 @@ import (
 	"path/filepath"
 )
 
-// stageTree is a tree of small files up: for the first time, with nothing changed, and with 1 % of the files changed.
+// stageTree is a tree of small files up: for the first time, with nothing changed, a second copy of it elsewhere, and with 1 % of the
+// files changed.
 type stageTree struct {
 	tree  string // a copy of the folder to push, changed round after round
 	files []string
@@ -17,12 +18,15 @@ type stageTree struct {
 var (
 	treeFirst   = workload{"Tree/first", "a source tree up for the first time", files}
 	treeSame    = workload{"Tree/same", "the same tree again, nothing changed", files}
+	treeCopied  = workload{"Tree/copied", "a second copy of the same tree, to another folder", files}
 	treeChanged = workload{"Tree/changed", "the same tree again, 1 % of the files changed", files}
 )
 
-func (s *stageTree) name() string          { return "tree" }
-func (s *stageTree) workloads() []workload { return []workload{treeFirst, treeSame, treeChanged} }
-func (s *stageTree) end()                  {}
+func (s *stageTree) name() string { return "tree" }
+func (s *stageTree) workloads() []workload {
+	return []workload{treeFirst, treeSame, treeCopied, treeChanged}
+}
+func (s *stageTree) end() {}
 
 func (s *stageTree) begin(_ context.Context, h *harness) error {
 	dir, err := h.folders.next("tree")
@@ -112,6 +116,11 @@ func (s *stageTree) round(ctx context.Context, h *harness, number int) error {
 		return err
 	}
 	if err := h.interleave(ctx, treeSame, both...); err != nil {
+		return err
+	}
+	if err := h.interleave(ctx, treeCopied, variant{"sluice", func() (measure, error) {
+		return ours.timed(ctx, count, "push", s.tree, "home:copy")
+	}}); err != nil {
 		return err
 	}
 	if err := s.change(number); err != nil {
