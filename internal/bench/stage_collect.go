@@ -32,7 +32,7 @@ func collectWorkload(op string, on int, title string) workload {
 }
 
 const (
-	collectGrace = 2 * time.Second
+	collectGrace = time.Second
 	doomedUser   = "gone"
 	doomedSmall  = 1000      // bytes of a small content
 	doomedLarge  = 130 << 10 // bytes of one with a file of its own
