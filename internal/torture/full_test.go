@@ -26,29 +26,41 @@ func TestFullDisk(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			r := begin(t)
 			r.needDisk(kind)
-			size := map[string]string{"ext4": "64M", "xfs": "320M"}[kind]
+			size := map[string]string{"ext4": "192M", "xfs": "320M"}[kind]
 			d := r.newDisk(kind, size, "")
-			s := r.newServer(filepath.Join(d.mount, "data"), 2)
-			s.start()
-			ballast := r.ballast(filepath.Join(d.mount, "ballast"))
-			defer ballast.Close()
-			for range r.pick(2, 20) {
-				ballast.leave(d.mount, 28<<20)
-				fillUp(r, s, ballast)
+			for n := range r.pick(1, 10) {
+				if n > 0 {
+					d.renew()
+				}
+				fillDisk(r, d, n)
 			}
-			st := s.mustStatus()
-			if st.Deaths > 0 {
-				r.Errorf("%d workers died", st.Deaths)
-			}
-			s.stop()
-			s.checkAll("afterwards")
 		})
 	}
 }
 
-// fillUp fills what is free, looks at the full disk, and makes room.
-func fillUp(r *round, s *server, ballast *ballast) {
+// fillDisk fills an empty disk twice: what was deleted in between is kept for its user, and takes room. Uploads go on to the
+// last reserve, whatever administrators like to keep free.
+func fillDisk(r *round, d *disk, n int) {
 	r.Helper()
+	s := r.newServer(filepath.Join(d.mount, "data"), 2, "--low-space", "1")
+	s.start()
+	ballast := r.ballast(filepath.Join(d.mount, "ballast"))
+	defer ballast.Close()
+	for fill := range uint64(2) {
+		ballast.leave(d.mount, 28<<20)
+		s.fillUp(ballast, (2*uint64(n)+fill)<<8)
+	}
+	if st := s.mustStatus(); st.Deaths > 0 {
+		r.Errorf("%d workers died", st.Deaths)
+	}
+	s.stop()
+	s.checkAll("afterwards")
+}
+
+// fillUp fills what is free, looks at the full disk, and makes room. What is drawn begins with the given part of the seed.
+func (s *server) fillUp(ballast *ballast, part uint64) {
+	s.Helper()
+	r := s.round
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	var group sync.WaitGroup
@@ -58,7 +70,7 @@ func fillUp(r *round, s *server, ballast *ballast) {
 	names := make([][]named, len(kept))
 	for i := range kept {
 		remote := s.dialRemote(client.Options{Connections: 1, Retries: -1, Timeout: 30 * time.Second})
-		random := r.random(uint64(i))
+		random := r.random(part + uint64(i))
 		kept[i] = make(map[client.Hash]int64)
 		group.Go(func() {
 			for tries := 0; tries < 12 && ctx.Err() == nil; { // refused so often
