@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,6 +45,19 @@ var doings = map[string]func(s *Store, w Who) error{
 			return err
 		}
 		return uploadWhole(s, w, 3, bytesOf(18, 9000), 9000)
+	},
+	"assemble": func(s *Store, w Who) error {
+		u, err := number(s.UploadOpen(w, Once{Key: [16]byte{5}, Type: 12}, Opening{Size: int64(len(assembled)), Sparse: true}, numberReply))
+		if err != nil {
+			return err
+		}
+		ranges := []Range{{Kind: Literal, Length: 5000}, {Kind: Zero, Length: 100 << 10}, {Kind: Literal, Length: 7000}}
+		err = assemble(s, w, u, 0, hash.ChunkValue(assembled, 0), nil, ranges, slices.Concat(assembled[:5000], assembled[len(assembled)-7000:]))
+		if err != nil && err != ErrNotFound { // sealed before the crash
+			return err
+		}
+		_, err = s.UploadSeal(w, Once{Key: [16]byte{5, 1}, Type: 14}, u, int64(len(assembled)), hash.Sum(assembled), []byte("sealed"))
+		return err
 	},
 	"prove": func(s *Store, w Who) error { // what another has uploaded
 		other := Who{Account: 2, Namespace: 2}
@@ -141,13 +155,15 @@ func many(seed uint64, count, size int) [][]byte {
 	return all
 }
 
+var assembled = slices.Concat(bytesOf(24, 5000), make([]byte, 100<<10), bytesOf(25, 7000))
+
 // kept are the contents a doing leaves when it has succeeded.
 var kept = map[string][][]byte{
 	"small": {bytesOf(11, 3000), bytesOf(12, 5000)}, "mixed": {bytesOf(13, 100<<10), bytesOf(14, 300<<10), bytesOf(15, 10)},
 	"upload": {bytesOf(16, ChunkSize+99)}, "open": {bytesOf(17, 4000)}, "twin": {bytesOf(18, 9000)},
 	"prove": {bytesOf(19, proof.Least+3)}, "sweep": nil,
 	"collect": nil, "compact": many(100, 3, 4000),
-	"found": {bytesOf(23, ChunkSize+99)}, "cancel": nil,
+	"found": {bytesOf(23, ChunkSize+99)}, "cancel": nil, "assemble": {assembled},
 }
 
 // opening is that of a content, as a client that knows its size asks for it.
@@ -247,6 +263,15 @@ func TestCrashes(t *testing.T) {
 		{"open", "chunk synced", false},
 		{"open", "chunk committed", false},
 		{"open", "sealed", true},
+		{"assemble", "upload opened", false},
+		{"assemble", "assembly begun", false},
+		{"assemble", "chunk assembled", false},
+		{"assemble", "chunk verified", false},
+		{"assemble", "sync an upload", false},
+		{"assemble", "chunk synced", false},
+		{"assemble", "transaction#2", false},
+		{"assemble", "chunk committed", false},
+		{"assemble", "sealed", true},
 		{"twin", "sealed", true},
 		{"twin", "file removed", true},
 		{"twin", "transaction#5", true}, // of the removed file's row
