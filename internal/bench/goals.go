@@ -37,6 +37,10 @@ func goals() []goal {
 		{workload: up1, versus: "rsync", figure: rate, what: "throughput", bound: 1.5, aim: 2},
 		{workload: up1, versus: "rsync", figure: rate, what: "the disk's own throughput", from: "disk", note: true},
 		{workload: up1, versus: "disk", figure: rate, what: "throughput", note: true},
+		{workload: deltaInsert, versus: "rsync", figure: measure.onWire, what: "bytes on the wire", bound: 1, atMost: true},
+		{workload: deltaInsert, versus: "rsync", figure: measure.seconds, what: "time", bound: 1, atMost: true},
+		{workload: deltaInsert, versus: "rsync", figure: measure.bothCPU, what: "CPU of both ends", bound: 1, atMost: true},
+		{workload: deltaBlocks, what: "bytes the server writes, of 3 % of the file", bound: 1, atMost: true, own: spared},
 		{workload: treeFirst, versus: "rsync", figure: rate, what: "files a second", bound: 1, aim: 2},
 		{workload: treeSame, versus: "rsync", figure: rate, what: "files a second", bound: 2, aim: 3},
 		{workload: treeCopied, versus: "first", what: "time of a second copy, of that of the first push", bound: 0.3, atMost: true, own: second},
@@ -97,6 +101,17 @@ func burden(all found) []float64 {
 	for i := range min(len(alone), len(busy)) {
 		if alone[i].wall > 0 && busy[i].wall > 0 {
 			shares = append(shares, busy[i].p99()/max(5*alone[i].p99(), float64(10*time.Millisecond)))
+		}
+	}
+	return shares
+}
+
+// spared is what the server has written, round by round, as a share of what it may write.
+func spared(all found) []float64 {
+	var shares []float64
+	for _, m := range all[deltaBlocks.name]["sluice"] {
+		if m.wall > 0 {
+			shares = append(shares, float64(m.written)/(0.03*float64(m.size)))
 		}
 	}
 	return shares

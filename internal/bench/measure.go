@@ -7,19 +7,27 @@ import (
 
 // measure is one run of one variant.
 type measure struct {
-	units  float64       // GiB, files, requests
-	wall   time.Duration // from the first byte of the request to the answer that ends the work
-	server time.Duration // CPU
-	client time.Duration // CPU
-	memory int64         // of an idle run: bytes the server's processes have grown by
-	total  int64         // bytes they have in all
-	moved  int64         // of a run beside bulk transfers: bytes over loopback
-	delay  quantiles     // of a run that times each request
+	units   float64       // GiB, files, requests
+	wall    time.Duration // from the first byte of the request to the answer that ends the work
+	server  time.Duration // CPU
+	client  time.Duration // CPU
+	memory  int64         // of an idle run: bytes the server's processes have grown by
+	total   int64         // bytes they have in all
+	moved   int64         // of a run beside bulk transfers: bytes over loopback
+	wire    int64         // bytes over the wire, both ways
+	size    int64         // of the file that was sent again
+	written int64         // bytes the server has made the kernel write
+	delay   quantiles     // of a run that times each request
 }
 
 func (m measure) rate() float64      { return m.units / m.wall.Seconds() }
 func (m measure) serverCPU() float64 { return m.server.Seconds() / m.units }
 func (m measure) clientCPU() float64 { return m.client.Seconds() / m.units }
+
+func (m measure) seconds() float64 { return m.wall.Seconds() }
+func (m measure) bothCPU() float64 { return (m.server + m.client).Seconds() / m.units }
+func (m measure) onWire() float64  { return float64(m.wire) }
+func (m measure) toDisk() float64  { return float64(m.written) }
 
 func (m measure) each() float64   { return float64(m.wall.Nanoseconds()) / m.units }
 func (m measure) pss() float64    { return float64(m.memory) / m.units }

@@ -129,8 +129,14 @@ func fetched(ctx context.Context, j job) (measure, error) {
 
 // rsyncTimed runs rsync as a client of the daemon and measures both sides.
 func rsyncTimed(ctx context.Context, daemon *server, units float64, arguments ...string) (measure, error) {
+	m, _, err := rsyncTold(ctx, daemon, units, arguments...)
+	return m, err
+}
+
+// rsyncTold also gives what it says.
+func rsyncTold(ctx context.Context, daemon *server, units float64, arguments ...string) (measure, string, error) {
 	before := treeCPU(daemon.pid())
 	o, err := errand{name: find("rsync"), arguments: append([]string{"-a"}, arguments...)}.run(ctx)
 	daemon.quiet()
-	return measure{units: units, wall: o.wall, client: o.cpu, server: treeCPU(daemon.pid()) - before}, err
+	return measure{units: units, wall: o.wall, client: o.cpu, server: treeCPU(daemon.pid()) - before}, o.stdout, err
 }

@@ -19,6 +19,7 @@ var (
 	arrivals = unit{name: "connections", cpu: "us/connection", scale: 1e6, each: true, shows: rateColumns}
 	oneByOne = unit{name: "requests", cpu: "us/request", scale: 1e6, each: true, shows: timeColumns}
 	paced    = unit{name: "requests", each: true, shows: delayColumns}
+	resends  = unit{name: "transfers", cpu: "s", scale: 1, shows: deltaColumns}
 	held     = unit{name: "connections", shows: memoryColumns}
 )
 
@@ -63,6 +64,16 @@ func rateColumns(u unit) []column {
 func timeColumns(u unit) []column {
 	time := column{head: "time, us", of: measure.each, scale: 1e-3, spread: true, versus: "time"}
 	return append([]column{time}, u.cpuColumns()...)
+}
+
+// deltaColumns are for a file that is sent again.
+func deltaColumns(u unit) []column {
+	return append(append([]column{
+		{head: "time, s", key: "s/transfer", of: measure.seconds, scale: 1, spread: true, versus: "time"},
+		{head: "both CPU, s", key: "both-s/transfer", of: measure.bothCPU, scale: 1, versus: "both CPU"},
+	}, u.cpuColumns()...),
+		column{head: "on the wire, MB", key: "wire-B", of: measure.onWire, scale: 1e-6, versus: "wire"},
+		column{head: "written by the server, MB", key: "written-B", of: measure.toDisk, scale: 1e-6})
 }
 
 func delayColumns(u unit) []column {
