@@ -13,8 +13,10 @@ import (
 	"sluice/internal/proto"
 )
 
-// sendLarge sends files above MaxObjectsBody, one after another: each uses all connections.
+// sendLarge sends files above MaxObjectsBody, one after another: each uses all connections. While there are others to send
+// it waits to hear whether proofs are worth the while: if so, large files are proven instead.
 func (p *pusher) sendLarge(ctx context.Context, tasks []task) {
+	p.verdict.wait(ctx)
 	for _, t := range tasks {
 		if ctx.Err() != nil || p.stopped() {
 			return

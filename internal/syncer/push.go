@@ -54,6 +54,7 @@ type pusher struct {
 
 	claims  claims
 	folders folders
+	verdict verdict
 	fail    context.CancelCauseFunc
 	flying  sync.WaitGroup // batches on their way
 	changes sets
@@ -188,8 +189,10 @@ func (p *pusher) carryOut(parent context.Context) error {
 		}
 	})
 	small, large := p.split()
+	p.verdict.init(small)
 	group.Go(func() { p.sendLarge(ctx, large) })
 	p.sendSmall(ctx, small)
+	p.verdict.come()
 	group.Wait()
 	p.flying.Wait()
 	if err := context.Cause(ctx); err != nil {

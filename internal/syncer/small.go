@@ -62,32 +62,6 @@ func (p *pusher) sendSmall(ctx context.Context, tasks []task) {
 	group.Wait()
 }
 
-// provableAhead is how many files that could be proven go first.
-const provableAhead = 8
-
-// provableLast puts a few of the files that are large enough for a proof first and the others last, so that the answers to
-// those are there when it is to be decided whether these are worth a proof. Nobody waits for it: what has its turn before
-// is sent.
-func provableLast(tasks []task) []task {
-	sorted := make([]task, 0, len(tasks))
-	var last []task
-	for _, t := range tasks {
-		switch {
-		case t.Src.Size < client.LeastProof:
-		case len(sorted) < provableAhead:
-			sorted = append(sorted, t)
-		default:
-			last = append(last, t)
-		}
-	}
-	for _, t := range tasks {
-		if t.Src.Size < client.LeastProof {
-			sorted = append(sorted, t)
-		}
-	}
-	return append(sorted, last...)
-}
-
 // reader is one goroutine that fills batches.
 type reader struct {
 	p       *pusher
@@ -219,6 +193,9 @@ func (p *pusher) putContents(ctx context.Context, b *batch) error {
 	}
 	held, err := p.Server.Spare(ctx, b.objects, func(i int) io.ReaderAt { return bytes.NewReader(b.bodies[i]) },
 		client.Sparing{Nothing: p.empty, Waits: b.lend})
+	if b.lent {
+		p.verdict.come()
+	}
 	if err != nil {
 		return fmt.Errorf("ask what is there already: %w", err)
 	}
