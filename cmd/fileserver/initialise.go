@@ -60,7 +60,7 @@ func (p *program) initialise(from cli.Password, name string, dry bool) error {
 	var users int
 	err = p.withStore(s.data, func(st *store.Store) error {
 		if name != "" {
-			if err := st.UserAdd(name, password, 0); err != nil {
+			if err := st.UserAdd(name, password, 0, ""); err != nil {
 				return fmt.Errorf("add user: %w", err)
 			}
 		}

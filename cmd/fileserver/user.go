@@ -32,13 +32,14 @@ func (p *program) userCommand() *cobra.Command {
 
 func (p *program) userAdd() *cobra.Command {
 	var from cli.Password
-	var quota string
+	var quota, plan string
 	var dry bool
 	command := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add an account",
 		Example: `  sluiced user add ann                                  asks for the password
   sluiced user add ann --quota 10G --password-file secret
+  sluiced user add ann --plan small                     quota and times of that plan
   pass show sluice/ann | sluiced user add ann --password-stdin`,
 		Args: exactly("NAME"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -57,7 +58,7 @@ func (p *program) userAdd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = p.withStore(s.data, func(st *store.Store) error { return st.UserAdd(args[0], password, limit) })
+			err = p.withStore(s.data, func(st *store.Store) error { return st.UserAdd(args[0], password, limit, plan) })
 			if err != nil {
 				return fmt.Errorf("add user: %w", err)
 			}
@@ -65,19 +66,21 @@ func (p *program) userAdd() *cobra.Command {
 		},
 	}
 	from.Add(command.Flags())
-	command.Flags().StringVar(&quota, "quota", "none", "bytes the account may keep, versions included: `SIZE` like 10G, or none")
+	command.Flags().StringVar(&quota, "quota", "none", "bytes the account may keep, versions included: `SIZE` like 10G, or none but the plan's")
+	command.Flags().StringVar(&plan, "plan", "", "the `PLAN` whose limits it has (see sluiced plan)")
 	command.Flags().BoolVarP(&dry, "dry-run", "n", false, "only say what would be done")
 	return command
 }
 
 func (p *program) userSet() *cobra.Command {
 	var from cli.Password
-	var quota string
+	var quota, plan string
 	var ask, dry bool
 	command := &cobra.Command{
 		Use:   "set NAME",
-		Short: "Change an account's password or quota",
+		Short: "Change an account's password, quota or plan",
 		Example: `  sluiced user set ann --quota 20G
+  sluiced user set ann --plan small --quota none        what the plan says
   sluiced user set ann --password                       asks for the new one
   sluiced user set ann --password-stdin < secret`,
 		Args: exactly("NAME"),
@@ -94,9 +97,15 @@ func (p *program) userSet() *cobra.Command {
 				}
 				limit = &n
 			}
+			var newPlan *string
+			if command.Flags().Changed("plan") {
+				if newPlan = &plan; plan == "none" {
+					plan = ""
+				}
+			}
 			change := ask || from.Stdin || from.File != ""
-			if limit == nil && !change {
-				return cli.Usagef("nothing to change: give --quota SIZE, --password, --password-stdin or --password-file")
+			if limit == nil && newPlan == nil && !change {
+				return cli.Usagef("nothing to change: give --quota SIZE, --plan PLAN, --password, --password-stdin or --password-file")
 			}
 			if dry {
 				return p.say("would change user %s", visible(args[0]))
@@ -109,7 +118,7 @@ func (p *program) userSet() *cobra.Command {
 				}
 				secret = &password
 			}
-			err = p.withStore(s.data, func(st *store.Store) error { return st.UserSet(args[0], secret, limit) })
+			err = p.withStore(s.data, func(st *store.Store) error { return st.UserSet(args[0], secret, limit, newPlan) })
 			if err != nil {
 				return fmt.Errorf("change user: %w", err)
 			}
@@ -118,7 +127,8 @@ func (p *program) userSet() *cobra.Command {
 	}
 	from.Add(command.Flags())
 	command.Flags().BoolVar(&ask, "password", false, "change the password; it is asked for")
-	command.Flags().StringVar(&quota, "quota", "", "bytes the account may keep, versions included: `SIZE` like 10G, or none")
+	command.Flags().StringVar(&quota, "quota", "", "bytes the account may keep, versions included: `SIZE` like 10G, or none but the plan's")
+	command.Flags().StringVar(&plan, "plan", "", "the `PLAN` whose limits it has, or none")
 	command.Flags().BoolVarP(&dry, "dry-run", "n", false, "only say what would be done")
 	return command
 }
@@ -126,7 +136,8 @@ func (p *program) userSet() *cobra.Command {
 // userLine is an account in JSON.
 type userLine struct {
 	Name  string `json:"name"`
-	Quota int64  `json:"quota"` // 0: none
+	Quota int64  `json:"quota"` // its own or its plan's; 0: none
+	Plan  string `json:"plan,omitempty"`
 	Used  int64  `json:"used"`
 	Held  int64  `json:"held"`
 	Made  string `json:"made"`
@@ -165,7 +176,7 @@ func (p *program) userList() *cobra.Command {
 func (p *program) usersJSON(users []store.User) error {
 	lines := make([]userLine, 0, len(users))
 	for _, u := range users {
-		lines = append(lines, userLine{u.Name, u.Quota, u.Used, u.Held, time.Unix(0, u.Made).UTC().Format(time.RFC3339)})
+		lines = append(lines, userLine{u.Name, u.Quota, u.Plan, u.Used, u.Held, time.Unix(0, u.Made).UTC().Format(time.RFC3339)})
 	}
 	return json.NewEncoder(p.stdout).Encode(struct {
 		Users []userLine `json:"users"`
@@ -174,13 +185,17 @@ func (p *program) usersJSON(users []store.User) error {
 
 func (p *program) usersTable(users []store.User) error {
 	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tUSED\tHELD\tQUOTA\tMADE")
+	fmt.Fprintln(table, "NAME\tUSED\tHELD\tQUOTA\tPLAN\tMADE")
 	for _, u := range users {
 		quota := "none"
 		if u.Quota > 0 {
 			quota = formatSize(u.Quota)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", visible(u.Name), formatSize(u.Used), formatSize(u.Held), quota,
+		plan := "-"
+		if u.Plan != "" {
+			plan = visible(u.Plan)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", visible(u.Name), formatSize(u.Used), formatSize(u.Held), quota, plan,
 			time.Unix(0, u.Made).Format(time.DateOnly))
 	}
 	return table.Flush()

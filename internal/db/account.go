@@ -5,16 +5,21 @@ type Account struct {
 	ID        int64
 	Name      []byte
 	Password  string // argon2id in PHC form
-	Quota     int64  // bytes; 0: none
+	Quota     int64  // bytes, its own or its plan's; 0: none
 	Held      int64
 	Namespace int64
 	Created   int64
+	Plan      string // empty: none
 }
 
-const accountColumns = `id, name, password, ifnull(quota, 0), held, namespace, created`
+// quotaOf is an account's quota: its own, or that of its plan. NULL: none.
+const quotaOf = `ifnull(account.quota, (SELECT plan.quota FROM plan WHERE plan.name = account.plan))`
+
+const accountColumns = `account.id, account.name, account.password, ifnull(` + quotaOf + `, 0), account.held, account.namespace, account.created,
+	account.plan`
 
 func (a *Account) dest() []any {
-	return []any{&a.ID, &a.Name, &a.Password, &a.Quota, &a.Held, &a.Namespace, &a.Created}
+	return []any{&a.ID, &a.Name, &a.Password, &a.Quota, &a.Held, &a.Namespace, &a.Created, &a.Plan}
 }
 
 // AccountByName finds an account by its name; nil: there is none.
@@ -46,8 +51,7 @@ type AccountUsage struct {
 // Accounts lists all accounts by name.
 func (tx *Tx) Accounts() ([]AccountUsage, error) {
 	var all []AccountUsage
-	err := tx.rows(`SELECT account.id, account.name, account.password, ifnull(account.quota, 0), account.held,
-			account.namespace, account.created, namespace.used
+	err := tx.rows(`SELECT `+accountColumns+`, namespace.used
 		FROM account JOIN namespace ON namespace.id = account.namespace ORDER BY account.name`, nil,
 		func(r *Row) error {
 			var u AccountUsage
@@ -88,7 +92,7 @@ func (tx *Tx) SetPassword(account int64, password string) error {
 	return err
 }
 
-// SetQuota replaces an account's quota; 0 means none.
+// SetQuota replaces an account's own quota; 0 means none of its own.
 func (tx *Tx) SetQuota(account, quota int64) error {
 	_, _, err := tx.exec(`UPDATE account SET quota = nullif(?, 0) WHERE id = ?`, quota, account)
 	return err

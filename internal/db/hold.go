@@ -15,15 +15,15 @@ func (tx *Tx) InsertHolds(account, first, last, at int64) error {
 // Charge raises what an account is charged for uploads, unless that would take it over its quota: then false. Less may
 // always be charged.
 func (tx *Tx) Charge(account, bytes int64) (fits bool, err error) {
-	n, _, err := tx.exec(`UPDATE account SET held = held + ?2 WHERE id = ?1 AND (?2 <= 0 OR quota IS NULL
-		OR held + ?2 + (SELECT ifnull(sum(used), 0) FROM namespace WHERE owner = ?1) <= quota)`, account, bytes)
+	n, _, err := tx.exec(`UPDATE account SET held = held + ?2 WHERE id = ?1 AND (?2 <= 0 OR `+quotaOf+` IS NULL
+		OR held + ?2 + (SELECT ifnull(sum(used), 0) FROM namespace WHERE owner = ?1) <= `+quotaOf+`)`, account, bytes)
 	return n == 1, err
 }
 
 // Room tells whether an account could be charged for so many bytes more.
 func (tx *Tx) Room(account, bytes int64) (fits bool, err error) {
-	return tx.row(`SELECT 1 FROM account WHERE id = ?1 AND (quota IS NULL
-		OR held + ?2 + (SELECT ifnull(sum(used), 0) FROM namespace WHERE owner = ?1) <= quota)`, []any{account, bytes})
+	return tx.row(`SELECT 1 FROM account WHERE id = ?1 AND (`+quotaOf+` IS NULL
+		OR held + ?2 + (SELECT ifnull(sum(used), 0) FROM namespace WHERE owner = ?1) <= `+quotaOf+`)`, []any{account, bytes})
 }
 
 // SweepHolds removes at most limit holds that began before a time and gives their bytes back to their accounts. It

@@ -32,8 +32,8 @@ func (tx *Tx) SetJournal(namespace, journal, used int64) error {
 // Left tells how many bytes an account may still be charged for, less than nothing when its quota was lowered; without
 // a quota limited is false.
 func (tx *Tx) Left(account int64) (bytes int64, limited bool, err error) {
-	limited, err = tx.row(`SELECT quota - held - (SELECT ifnull(sum(used), 0) FROM namespace WHERE owner = CAST(?1 AS INTEGER))
-		FROM account WHERE id = ?1 AND quota IS NOT NULL`, []any{account}, &bytes)
+	limited, err = tx.row(`SELECT `+quotaOf+` - held - (SELECT ifnull(sum(used), 0) FROM namespace WHERE owner = CAST(?1 AS INTEGER))
+		FROM account WHERE id = ?1 AND `+quotaOf+` IS NOT NULL`, []any{account}, &bytes)
 	return bytes, limited, err
 }
 

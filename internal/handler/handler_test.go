@@ -41,7 +41,7 @@ func newRig(t *testing.T) *rig {
 // login makes an account and a logged-in peer of it.
 func (r *rig) login(user string) *Peer {
 	r.t.Helper()
-	if err := r.store.UserAdd(user, "password", 0); err != nil {
+	if err := r.store.UserAdd(user, "password", 0, ""); err != nil {
 		r.t.Fatal(err)
 	}
 	p := NewPeer("test")

@@ -17,14 +17,15 @@ const MaxPassword = 1024
 // User is an account as the administrator sees it.
 type User struct {
 	Name  string
-	Quota int64 // bytes; 0: none
-	Used  int64 // charged for names and kept versions
-	Held  int64 // charged for uploads not yet named
-	Made  int64 // ns since 1970
+	Quota int64  // bytes, its own or its plan's; 0: none
+	Plan  string // empty: none
+	Used  int64  // charged for names and kept versions
+	Held  int64  // charged for uploads not yet named
+	Made  int64  // ns since 1970
 }
 
-// UserAdd adds an account with its home namespace. quota 0 means none.
-func (s *Store) UserAdd(name, password string, quota int64) error {
+// UserAdd adds an account with its home namespace. quota 0 means none but that of the plan; plan may be empty.
+func (s *Store) UserAdd(name, password string, quota int64, plan string) error {
 	if err := checkUser(name); err != nil {
 		return err
 	}
@@ -40,12 +41,19 @@ func (s *Store) UserAdd(name, password string, quota int64) error {
 		if there != nil {
 			return fmt.Errorf("user %q: %w", name, ErrExists)
 		}
-		return tx.InsertAccount([]byte(name), hashed, quota, newEpoch(), now())
+		if err := tx.InsertAccount([]byte(name), hashed, quota, newEpoch(), now()); err != nil || plan == "" {
+			return err
+		}
+		a, err := tx.AccountByName([]byte(name))
+		if err != nil {
+			return err
+		}
+		return setPlan(tx, a.ID, plan)
 	})
 }
 
-// UserSet changes what is not nil.
-func (s *Store) UserSet(name string, password *string, quota *int64) error {
+// UserSet changes what is not nil: an empty plan is none, a quota of 0 none but that of the plan.
+func (s *Store) UserSet(name string, password *string, quota *int64, plan *string) error {
 	var hashed string
 	if password != nil {
 		if err := checkNewPassword(*password); err != nil {
@@ -56,6 +64,11 @@ func (s *Store) UserSet(name string, password *string, quota *int64) error {
 	return s.withAccount(name, func(tx *db.Tx, a *db.Account) error {
 		if password != nil {
 			if err := tx.SetPassword(a.ID, hashed); err != nil {
+				return err
+			}
+		}
+		if plan != nil {
+			if err := setPlan(tx, a.ID, *plan); err != nil {
 				return err
 			}
 		}
@@ -90,7 +103,7 @@ func (s *Store) Users() ([]User, error) {
 	err := s.read(func(tx *db.Tx) error {
 		accounts, err := tx.Accounts()
 		for _, a := range accounts {
-			users = append(users, User{Name: string(a.Name), Quota: a.Quota, Used: a.Used, Held: a.Held, Made: a.Created})
+			users = append(users, User{Name: string(a.Name), Quota: a.Quota, Plan: a.Plan, Used: a.Used, Held: a.Held, Made: a.Created})
 		}
 		return err
 	})
