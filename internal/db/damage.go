@@ -48,7 +48,7 @@ func (tx *Tx) Heal(retired, twin int64) error {
 			return err
 		}
 	}
-	for _, id := range []int64{retired, twin} { // no trigger sees past and hold change
+	for _, id := range []int64{retired, twin} { // no trigger sees holds change
 		if err := tx.RecountReferences(id); err != nil {
 			return err
 		}

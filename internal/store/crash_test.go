@@ -111,6 +111,8 @@ var doings = map[string]func(s *Store, w Who) error{
 		}
 		return s.sweep(context.Background(), afterUploads())
 	},
+	"restore": restoreDeleted,
+	"purge":   purgeDeleted,
 	"collect": func(s *Store, w Who) error {
 		if err := doom(s, w, 0, bytesOf(21, 5000), bytesOf(22, 300<<10), nil); err != nil {
 			return err
@@ -164,6 +166,7 @@ var kept = map[string][][]byte{
 	"prove": {bytesOf(19, proof.Least+3)}, "sweep": nil,
 	"collect": nil, "compact": many(100, 3, 4000),
 	"found": {bytesOf(23, ChunkSize+99)}, "cancel": nil, "assemble": {assembled},
+	"restore": nil, "purge": nil,
 }
 
 // opening is that of a content, as a client that knows its size asks for it.
@@ -288,6 +291,10 @@ func TestCrashes(t *testing.T) {
 		{"sweep", "transaction#4", true},
 		{"sweep", "file removed", true},
 		{"sweep", "transaction#5", true},
+		{"restore", "transaction#4", true},
+		{"purge", "transaction#4", true}, // the folder is to be given up
+		{"purge", "transaction#5", true}, // it is, and what lies below it is to be removed
+		{"purge", "transaction#6", true},
 		{"collect", "contents condemned", true},
 		{"collect", "file removed", true},
 		{"compact", "contents condemned", true},
