@@ -56,6 +56,10 @@ func (p *program) restore(ctx context.Context, arg string, flags restoreFlags) e
 		if flags.exact {
 			return usagef("--exact goes with --at")
 		}
+		l, err := s.locate(ctx, path)
+		if err == nil && l.whole() && flags.to == "" {
+			return usagef("%s is there: say --at TIME to bring back how it was (`sluice versions` shows times)", visible(path.String()))
+		}
 		return p.untrash(ctx, s, path, 0, flags.to, flags.dry)
 	}
 	q := client.RestoreRequest{Path: path.names, At: at, Exact: flags.exact, Dry: flags.dry}

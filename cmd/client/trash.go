@@ -156,10 +156,6 @@ func (p *program) untrash(ctx context.Context, s *server, path remotePath, numbe
 		return err
 	}
 	if !found {
-		l, err := s.locate(ctx, path)
-		if err == nil && l.whole() {
-			return usagef("%s is there: say --at TIME to bring back how it was (`sluice versions` shows times)", visible(path.String()))
-		}
 		return notFoundError(visible(path.String()) + ": it is not in the trash (`sluice trash ls` shows what is; of a deleted folder it shows the folder)")
 	}
 	return p.bringBack(ctx, s, path, client.RestoreRequest{Trash: number, Dry: dry}, to)
