@@ -20,6 +20,7 @@ const (
 	codeNotFound    = 3
 	codeDenied      = 4
 	codeTemporary   = 5
+	codeSome        = 7
 	codeFull        = 8
 	codeIntegrity   = 10
 	codeVersion     = 11
@@ -58,6 +59,7 @@ func codeOf(err error) int {
 		{control.ErrNotRunning, codeNotFound},
 		{store.ErrDamaged, codeIntegrity},
 		{errIntegrity, codeIntegrity},
+		{errSome, codeSome},
 		{context.Canceled, codeInterrupted},
 		{store.ErrNewer, codeVersion},
 		{store.ErrOutdated, codeVersion},

@@ -71,7 +71,7 @@ workers, and everything is kept in one data folder. Without a command it serves.
 	p.flags.addServe(root.Flags())
 	root.AddCommand(p.serveCommand(), p.initCommand(), p.userCommand(), p.planCommand(), p.statusCommand(), p.metricsCommand(), p.configCommand(),
 		p.gcCommand(), p.duCommand(),
-		p.fsckCommand(), p.scrubCommand(), p.backupCommand(), p.restoreCommand(),
+		p.fsckCommand(), p.scrubCommand(), p.backupCommand(), p.restoreCommand(), p.exportCommand(), p.importCommand(),
 		p.reloadCommand(), p.upgradeCommand(), p.drainCommand(), p.versionCommand(), p.manCommand(), p.workerCommand(), p.startUpCommand())
 	return root
 }

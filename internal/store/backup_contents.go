@@ -266,7 +266,7 @@ func (b *backup) ranges(from, to string, ranges []Extent) error {
 	}
 	defer unix.Close(out)
 	for _, r := range ranges {
-		if err := copyRange(out, in, r.Offset, r.Length); err != nil {
+		if err := copyRange(out, r.Offset, in, r.Offset, r.Length); err != nil {
 			return err
 		}
 		b.report.Copied += r.Length

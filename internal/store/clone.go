@@ -20,7 +20,7 @@ func cloneFile(to, from int, size int64) (shared bool, err error) {
 			return false, err
 		}
 		for _, d := range data {
-			if err := copyRange(to, from, d.Offset, d.Length); err != nil {
+			if err := copyRange(to, d.Offset, from, d.Offset, d.Length); err != nil {
 				return false, err
 			}
 		}
@@ -29,36 +29,38 @@ func cloneFile(to, from int, size int64) (shared bool, err error) {
 	return false, full(again(func() error { return unix.Ftruncate(to, size) }))
 }
 
-// copyRange copies a range to the same place in another file.
-func copyRange(to, from int, at, length int64) error {
-	in, out := at, at
-	for end := at + length; in < end; {
-		n, err := unix.CopyFileRange(from, &in, to, &out, int(min(end-in, 1<<30)), 0)
+// copyRange copies a range of a file to a place in another.
+func copyRange(to int, at int64, from int, offset, length int64) error {
+	for length > 0 {
+		n, err := unix.CopyFileRange(from, &offset, to, &at, int(min(length, 1<<30)), 0)
 		switch {
 		case err == unix.EINTR:
+			continue
 		case err == unix.EXDEV, err == unix.ENOSYS, err == unix.EOPNOTSUPP, err == unix.EINVAL:
-			return copyBytes(to, from, in, end-in)
+			return copyBytes(to, at, from, offset, length)
 		case err != nil:
 			return full(fmt.Errorf("copy: %w", err))
 		case n == 0:
 			return io.ErrUnexpectedEOF
 		}
+		length -= int64(n)
 	}
 	return nil
 }
 
 // copyBytes is copyRange where the kernel cannot do it by itself.
-func copyBytes(to, from int, at, length int64) error {
+func copyBytes(to int, at int64, from int, offset, length int64) error {
 	b := make([]byte, min(length, verifyWindow))
 	for length > 0 {
 		b = b[:min(int64(len(b)), length)]
-		if err := readAt(from, b, at); err != nil {
+		if err := readAt(from, b, offset); err != nil {
 			return err
 		}
 		if err := writeAt(to, b, at); err != nil {
 			return err
 		}
-		at, length = at+int64(len(b)), length-int64(len(b))
+		n := int64(len(b))
+		at, offset, length = at+n, offset+n, length-n
 	}
 	return nil
 }
