@@ -131,6 +131,35 @@ func TestScan(t *testing.T) {
 	}
 }
 
+// Parts are scanned in any order, so a shift may be expected where there is none yet.
+func TestScanBackwards(t *testing.T) {
+	old := random(1, 40*unit)
+	for _, more := range []int{7, unit - 1, unit + 7, 9*unit + 7, 17*unit + 7} {
+		for _, file := range [][]byte{join(old[:100], random(2, more), old[100:]), old[more:], join(random(3, more), old, old)} {
+			size := int64(len(file))
+			scan := NewScan(signatureOf(t, old))
+			buf := make([]byte, scan.Buffer())
+			found := int64(0)
+			const piece = 16 * unit
+			for from := (size - 1) / piece * piece; from >= 0; from -= piece {
+				matches, _, err := scan.Part(bytes.NewReader(file), from, min(from+piece, size), size, sumsOf(old), buf, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, m := range matches {
+					if !bytes.Equal(file[m.At:m.At+m.Length], old[m.From:m.From+m.Length]) {
+						t.Fatalf("match %+v is of other bytes", m)
+					}
+					found += m.Length
+				}
+			}
+			if missing := size - found; missing > int64(more)+2*unit {
+				t.Errorf("%d bytes not found, %d are new", missing, more)
+			}
+		}
+	}
+}
+
 // TestScanHostile has a content and a file in which every offset looks like a block that it is not.
 func TestScanHostile(t *testing.T) {
 	same := bytes.Repeat([]byte("sixty-four bytes that come again and again, whatever the offset"), 1)

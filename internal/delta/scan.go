@@ -99,13 +99,9 @@ type place struct{ at, block int64 }
 // expect gives the first block under a shift, if it lies there or the one behind it does.
 func (p *part) expect(shift int64) (place, bool, error) {
 	b := p.s.block
-	content := p.at + shift
-	block := max(0, (content+b-1)/b)
-	if content < 0 {
-		block = 0
-	}
+	block := max(0, (p.at+shift+b-1)/b)
 	next := place{block*b - shift, block}
-	if next.at < p.at || next.at >= p.to {
+	if next.at < p.at || next.at >= min(p.at+b, p.to) { // the content begins later, and a search would find that
 		return next, false, nil
 	}
 	ok, err := p.follow(&next)
