@@ -103,26 +103,42 @@ func TestUploadTakenBack(t *testing.T) {
 	}
 }
 
-// An upload of open size on a disk that fills up: the chunk is refused, the space comes back, the others stay.
-func TestOpenUploadOnAFullDisk(t *testing.T) {
-	data := smallDisk(t, "24m")
-	s := openSlot(t, data, 0, nil)
-	w := account(t, s, "ann")
-	content := bytesOf(1, 4*ChunkSize)
-	u := openUpload(t, s, w, -1)
-	stored := int64(0)
-	var err error
-	for ; stored < 4 && err == nil; stored++ {
-		err = chunk(s, w, u, stored, content)
-	}
-	stored--
-	if !errors.Is(err, ErrSpace) || stored < 1 {
-		t.Fatal(stored, err)
-	}
-	if held := usage(t, s, w); held != stored*ChunkSize {
-		t.Errorf("charged %d for %d chunks", held, stored)
-	}
-	if _, err := put(s, w, bytesOf(2, 1000)); err != nil {
-		t.Errorf("there is room for a little: %v", err)
+// An upload for which no room was taken ahead, on a disk that fills up: the chunk is refused, the space comes back, the others
+// stay.
+func TestUploadOnAFullDisk(t *testing.T) {
+	for name, open := range map[string]Opening{"open size": {Size: -1}, "sparse": {Size: 4 * ChunkSize, Sparse: true}} {
+		t.Run(name, func(t *testing.T) {
+			data := smallDisk(t, "24m")
+			s := openSlot(t, data, 0, nil)
+			w := account(t, s, "ann")
+			content := bytesOf(1, 4*ChunkSize)
+			u, err := number(s.UploadOpen(w, newOnce(12), open, numberReply))
+			must(t, err)
+			there := int64(0)
+			for ; there < 4 && err == nil; there++ {
+				err = chunk(s, w, u, there, content)
+			}
+			there--
+			if !errors.Is(err, ErrSpace) || there < 1 {
+				t.Fatal(there, err)
+			}
+			charged := there * ChunkSize
+			if open.Sparse { // as promised when it was opened
+				charged = open.Size
+			}
+			if held := usage(t, s, w); held != charged {
+				t.Errorf("charged %d for %d chunks", held, there)
+			}
+			if _, err := put(s, w, bytesOf(2, 1000)); err != nil {
+				t.Errorf("there is room for a little: %v", err)
+			}
+			if _, err := s.UploadCancel(w, newOnce(32), u, nil); err != nil {
+				t.Error(err)
+			}
+			if held := usage(t, s, w); held != 1000 {
+				t.Errorf("charged %d", held)
+			}
+			audit(t, data, true)
+		})
 	}
 }
