@@ -35,7 +35,7 @@ const (
 
 	window     = 16               // requests on the way on one connection: hides the round trip, bounds what a lost one repeats
 	pingAfter  = 30 * time.Second // of silence, so that neither end takes the connection for dead
-	lastWords  = 2 * time.Second  // to read what a server that closed has said before
+	lastWords  = 2 * time.Second  // to read what a server that closed has said before; to give back what nobody can go on with
 	pipeSize   = 1 << 20          // see the package comment of splice
 	plainBelow = 64 << 10         // file bodies shorter than this go by read and write: splice costs more there
 	copyPiece  = 256 << 10        // stays in a core's second-level cache between two uses

@@ -398,6 +398,14 @@ func (q *request) normalUpload(body []byte) {
 		}
 		u.chunks[h.Index] = b
 		q.reply(&proto.UploadAssembleReply{}, nil)
+	case *proto.UploadCancel:
+		if u := q.upload(h.Upload); u == nil || u.sealed {
+			q.refuse(NotFound)
+			return
+		} else {
+			u.sealed = true // as good as gone
+		}
+		q.reply(&proto.UploadCancelReply{}, nil)
 	case *proto.UploadSeal:
 		u := q.upload(h.Upload)
 		if u == nil || u.sealed {

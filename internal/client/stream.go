@@ -39,11 +39,23 @@ func (r *Remote) UploadReader(ctx context.Context, rd io.Reader, progress func(n
 	if err := u.open(ctx); err != nil {
 		return Hash{}, 0, err
 	}
-	if err := u.drain(ctx, source, first, second); err != nil {
+	var content Hash
+	if err = u.drain(ctx, source, first, second); err == nil {
+		content, err = u.finish(ctx)
+	}
+	if err != nil {
+		u.abandon(ctx)
 		return Hash{}, 0, err
 	}
-	content, err := u.finish(ctx)
-	return content, u.size, err
+	return content, u.size, nil
+}
+
+// abandon gives back what the server keeps of an upload that nobody can go on with: what a stream held is gone. If that does
+// not succeed at once, the server does it in some days.
+func (u *upload) abandon(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	_ = u.remote.UploadCancel(ctx, u.id)
 }
 
 // drain hashes and sends one chunk after the other as they are read.

@@ -96,6 +96,11 @@ func TestUploadReader(t *testing.T) {
 			t.Errorf("a reader that fails after %d: %v", n, err)
 		}
 	}
+	for _, u := range s.uploads {
+		if !u.sealed {
+			t.Errorf("upload %d was left", u.id)
+		}
+	}
 	ctx, cancel := context.WithTimeout(soon(t), 30*time.Millisecond)
 	defer cancel()
 	in, out := io.Pipe()
