@@ -24,9 +24,19 @@ func (tx *Tx) RecountUse(namespace int64) error {
 
 // RaiseJournal raises a namespace's journal to the greatest number its rows bear.
 func (tx *Tx) RaiseJournal(namespace int64) error {
-	return tx.run(`UPDATE namespace SET journal = max(journal,
+	err := tx.run(`UPDATE namespace SET journal = max(journal,
 		(SELECT ifnull(max(version), 0) FROM node WHERE namespace = CAST(?1 AS INTEGER)),
 		(SELECT ifnull(max(until), 0) FROM past WHERE namespace = CAST(?1 AS INTEGER))) WHERE id = ?1`, namespace)
+	if err != nil {
+		return err
+	}
+	return tx.momentNow(namespace)
+}
+
+// momentNow notes that a namespace's journal has come to where it is by a repair.
+func (tx *Tx) momentNow(namespace int64) error {
+	return tx.run(`INSERT OR IGNORE INTO moment (namespace, journal, at) SELECT id, journal, max(unixepoch() * 1000000000,
+		(SELECT ifnull(max(at), 0) + 1 FROM moment WHERE namespace = CAST(?1 AS INTEGER))) FROM namespace WHERE id = ?1`, namespace)
 }
 
 // AdoptOrphan gives a node whose folder is lost a place in its namespace's root, under a name that nobody has, and the next
