@@ -41,6 +41,7 @@ func goals() []goal {
 		{workload: deltaInsert, versus: "rsync", figure: measure.seconds, what: "time", bound: 1, atMost: true},
 		{workload: deltaInsert, versus: "rsync", figure: measure.bothCPU, what: "CPU of both ends", bound: 1, atMost: true},
 		{workload: deltaBlocks, what: "bytes the server writes, of 3 % of the file", bound: 1, atMost: true, own: spared},
+		{workload: resumed, what: "bytes on the wire after the kill, of the file's", figure: measure.share, bound: 0.51, atMost: true},
 		{workload: treeFirst, versus: "rsync", figure: rate, what: "files a second", bound: 1, aim: 2},
 		{workload: treeSame, versus: "rsync", figure: rate, what: "files a second", bound: 2, aim: 3},
 		{workload: treeCopied, versus: "first", what: "time of a second copy, of that of the first push", bound: 0.3, atMost: true, own: second},

@@ -27,6 +27,7 @@ func (m measure) clientCPU() float64 { return m.client.Seconds() / m.units }
 func (m measure) seconds() float64 { return m.wall.Seconds() }
 func (m measure) bothCPU() float64 { return (m.server + m.client).Seconds() / m.units }
 func (m measure) onWire() float64  { return float64(m.wire) }
+func (m measure) share() float64   { return float64(m.wire) / float64(m.size) }
 func (m measure) toDisk() float64  { return float64(m.written) }
 
 func (m measure) each() float64   { return float64(m.wall.Nanoseconds()) / m.units }

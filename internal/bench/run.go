@@ -86,8 +86,8 @@ func measureAll(ctx context.Context, o *options, congestion string, stdout, stde
 
 func stages(o *options) []stage {
 	return []stage{
-		&stageDown{}, stageUp{}, stageDelta{}, &stageTree{}, &stageRates{}, &stageConnect{}, &stageStat{}, &stageNames{sizes: o.names}, &stageCollect{},
-		stageIdle{},
+		&stageDown{}, stageUp{}, stageDelta{}, stageResume{}, &stageTree{}, &stageRates{}, &stageConnect{}, &stageStat{}, &stageNames{sizes: o.names},
+		&stageCollect{}, stageIdle{},
 	}
 }
 
