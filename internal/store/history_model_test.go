@@ -279,6 +279,21 @@ func TestHistoryModel(t *testing.T) {
 				}
 			}
 		}
+		for _, id := range ids[1:] {
+			if id == 1<<40 { // nobody
+				continue
+			}
+			var got [][32]byte
+			_, _, _, err := s.Versions(w, 0, id, nil, 0, func(v Version) bool {
+				if len(got) == 0 || got[len(got)-1] != v.Hash {
+					got = append(got, v.Hash)
+				}
+				return true
+			})
+			if want := m.versions(id); err != nil || !slices.Equal(got, want) {
+				r.Fatalf("the versions of %d are\n%x, %v\nnot\n%x", id, got, err, want)
+			}
+		}
 		for i, moment := range m.moments {
 			at := moment.at
 			if i+1 < len(m.moments) {

@@ -111,16 +111,21 @@ func (l *chronicle) event(e *db.Event) (told Event, under bool, err error) {
 			told.What = CameAgain
 		}
 		if e.Size == 0 && e.Kind != db.Folder { // it may share its content with a later state
-			err = l.current(e, &told, nil, nil)
+			err = l.was(e, e.Number, &told, nil, nil)
 		}
 		if err != nil {
 			return told, false, err
 		}
 	case e.Ended == db.Deleted:
 		told.What, at = WasDeleted, e.Number-1
+		if e.Size == 0 && e.Kind != db.Folder { // it came again, and is charged for there
+			if err := l.was(e, at, &told, nil, nil); err != nil {
+				return told, false, err
+			}
+		}
 	case e.Ended == db.Replaced:
 		told.What = Changed
-		if err := l.current(e, &told, nil, nil); err != nil {
+		if err := l.was(e, e.Number, &told, nil, nil); err != nil {
 			return told, false, err
 		}
 	case e.Ended == db.Moved:
@@ -128,7 +133,7 @@ func (l *chronicle) event(e *db.Event) (told Event, under bool, err error) {
 		if told.From, under, _, err = l.h.path(e.Parent, e.Name, e.Number-1, l.top); err != nil {
 			return told, false, err
 		}
-		if err := l.current(e, &told, &parent, &name); err != nil {
+		if err := l.was(e, e.Number, &told, &parent, &name); err != nil {
 			return told, false, err
 		}
 	}
@@ -137,9 +142,9 @@ func (l *chronicle) event(e *db.Event) (told Event, under bool, err error) {
 	return told, under || here || e.ID == l.top, err
 }
 
-// current fills in what the node was after an event.
-func (l *chronicle) current(e *db.Event, told *Event, parent *int64, name *[]byte) error {
-	n, err := l.tx.NodeAsOf(e.ID, e.Number)
+// was fills in what the node was after a number, and where.
+func (l *chronicle) was(e *db.Event, number int64, told *Event, parent *int64, name *[]byte) error {
+	n, err := l.tx.NodeAsOf(e.ID, number)
 	if err != nil || n == nil {
 		return err
 	}
