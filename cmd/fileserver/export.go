@@ -33,6 +33,9 @@ Nothing in DIR is overwritten: names that stand there are told and left. It ends
 			config.User, config.To, config.Tell, config.Progress = args[0], args[1], p.tell, new(store.Progress)
 			ctx, stop := interruptible(command.Context())
 			defer stop()
+			if err := mustBeThere(s.data); err != nil {
+				return err
+			}
 			var r store.ExportReport
 			err = p.withStore(s.data, func(st *store.Store) (err error) {
 				defer p.draw(config.Progress)()
@@ -85,6 +88,9 @@ some names did not come.`,
 			config.User, config.From, config.Tell, config.Progress = args[0], args[1], p.tell, new(store.Progress)
 			ctx, stop := interruptible(command.Context())
 			defer stop()
+			if err := mustBeThere(s.data); err != nil {
+				return err
+			}
 			var r store.ImportReport
 			err = p.withStore(s.data, func(st *store.Store) (err error) {
 				defer p.draw(config.Progress)()

@@ -60,6 +60,9 @@ It ends with 0 when all is well and with 10 when something is damaged.`,
 			config.Progress = new(store.Progress)
 			ctx, done := interruptible(command.Context())
 			defer done()
+			if err := mustBeThere(s.data); err != nil {
+				return err
+			}
 			var report store.ScrubReport
 			err = p.withStore(s.data, func(st *store.Store) (err error) {
 				defer p.draw(config.Progress)()

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 )
 
 func TestScrub(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
+	call("", "scrub", "--data", data).want(t, 3, "no database")
+	if _, err := os.Stat(data); err == nil {
+		t.Error("a scrub made the data folder")
+	}
 	call("secret", "user", "add", "ann", "--password-stdin", "--data", data).want(t, 0, "added")
 	call("", "scrub", "--data", data).want(t, 0, "0 contents, 0 B read: 0 damaged")
 	call("", "scrub", "--json", "--subset", "10%", "--limit-rate", "none", "--data", data).want(t, 0, `"clean":true`)

@@ -70,7 +70,7 @@ func (s *Store) checkRanges(w Who, from [][32]byte, ranges []Range) (length int6
 		for i := range from {
 			c, err := resolve(tx, w, from[i])
 			if err != nil {
-				return err
+				return notSpoiled(err)
 			}
 			sizes[i] = c.Size
 		}
@@ -98,7 +98,7 @@ func (s *Store) checkRanges(w Who, from [][32]byte, ranges []Range) (length int6
 func (s *Store) openHeld(w Who, hash [32]byte) (*File, error) {
 	l, err := s.Find(w, hash)
 	if err != nil {
-		return nil, err
+		return nil, notSpoiled(err)
 	}
 	return l.Open()
 }

@@ -1,6 +1,10 @@
 package store
 
-import "sluice/internal/db"
+import (
+	"errors"
+
+	"sluice/internal/db"
+)
 
 // resolve is the one function that turns a hash into a content. It knows only complete contents that the account
 // holds: by a name, a past version, or an upload it has not named yet. For all others, there or not, it says ErrNotFound:
@@ -17,6 +21,14 @@ func resolve(tx *db.Tx, w Who, hash [32]byte) (db.Content, error) {
 		return c, ErrSpoiled
 	}
 	return c, nil
+}
+
+// notSpoiled says of a damaged content that it is not there, to those who would build upon it: they send all then.
+func notSpoiled(err error) error {
+	if errors.Is(err, ErrSpoiled) {
+		return ErrNotFound
+	}
+	return err
 }
 
 // Have tells which contents an account holds, or none where nothing may be spared.

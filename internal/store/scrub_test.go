@@ -101,6 +101,9 @@ func TestScrub(t *testing.T) {
 		if held, err := s.Have(ann, [][32]byte{h}); err != nil || held[0] {
 			t.Error("held", err)
 		}
+		if _, _, err := s.Signature(context.Background(), ann, h, 64<<10, 0, 1, false); err != ErrNotFound {
+			t.Error(err)
+		}
 		fates, err := commit(s, ann, false, []Change{fileOf(ann.Root, "new", c)})
 		if err != nil || !errors.Is(fates[0].Err, ErrNotUploaded) {
 			t.Error(fates, err)

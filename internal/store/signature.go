@@ -16,7 +16,7 @@ func (s *Store) Signature(ctx context.Context, w Who, hash [32]byte, block, firs
 	}
 	l, err := s.Find(w, hash)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, notSpoiled(err)
 	}
 	size = l.Size
 	count = min(count, delta.Blocks(size, block)-first)
