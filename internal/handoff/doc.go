@@ -1,5 +1,6 @@
 // Package handoff is the channel between the parent and one worker: a SOCK_SEQPACKET pair that carries messages of 32
-// bytes and, with some, a descriptor.
+// bytes and, with some, a descriptor. One with a descriptor is a packet of its own; up to 16 without may share one, and one
+// system call sends or fetches up to 16 packets.
 //
 //	parent --- socket (an accepted descriptor), moved (the same, from another worker), drain ---> worker
 //	parent <-- ready, beat, known, gone, move (a descriptor for another worker) ----------------- worker
