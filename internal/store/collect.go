@@ -41,9 +41,6 @@ type collector struct {
 // in mostly dead segments together. It works in small batches with rests, so it may take long; ctx ends it between two. It
 // may run beside another one.
 func (s *Store) Collect(ctx context.Context) (Collected, error) {
-	if err := s.discardAll(); err != nil {
-		return Collected{}, err
-	}
 	done, err := s.newCollector(time.Now(), commandWait, make(map[int64]bool)).round(ctx)
 	if err != nil {
 		return done, err
@@ -63,6 +60,9 @@ func (c *collector) round(ctx context.Context) (Collected, error) {
 	err := c.contents(ctx)
 	if err == nil {
 		err = c.segments(ctx)
+	}
+	if err == nil {
+		err = c.leavings(ctx)
 	}
 	if errors.Is(err, ErrInUse) {
 		c.result.Held, err = true, nil
@@ -134,6 +134,24 @@ func (c *collector) contents(ctx context.Context) error {
 		}
 		if c.result.Contents == before { // all of them are named again
 			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+// leavings removes what rounds that were cut off have left, and ended uploads.
+func (c *collector) leavings(ctx context.Context) error {
+	for ctx.Err() == nil {
+		var left []int64
+		err := c.s.read(func(tx *db.Tx) (err error) {
+			left, err = tx.Unfinished(c.pace.size)
+			return err
+		})
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		if err := c.batch(ctx, 1, func() error { return c.s.discard(left) }); err != nil {
+			return err
 		}
 	}
 	return ctx.Err()

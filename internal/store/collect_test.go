@@ -237,7 +237,8 @@ func TestCollectedFileStays(t *testing.T) {
 		t.Errorf("%d rows", n)
 	}
 	must(t, os.Remove(path))
-	must(t, s.discardAll())
+	_, err := collectLater(s)
+	must(t, err)
 	if n := rowsIn(t, s, "content"); n != 0 {
 		t.Errorf("%d rows", n)
 	}
@@ -270,7 +271,6 @@ func TestCollectFails(t *testing.T) {
 				s.fillReserves()
 				_, err = put(s, w, bytesOf(2, 200<<10))
 				must(t, err)
-				must(t, s.discardAll())
 				_, err = collectLater(s)
 				must(t, err)
 				wantContents(t, s, w, bytesOf(1, 300<<10), bytesOf(2, 200<<10))
