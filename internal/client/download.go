@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"sync"
@@ -23,21 +24,25 @@ type DownloadOptions struct {
 	// Older is a file that an older version of the content is in; what both have in common is not fetched. nil: none. It is only
 	// read, from any offset.
 	Older *os.File
+	// Resume says that f may hold a part of the content, as a Download that did not end well has left it. Chunks that lie in f
+	// whole are hashed, not fetched.
+	Resume bool
 }
 
 // Downloaded is what became of a content.
 type Downloaded struct {
 	Copied int64 // bytes that were taken from the older file
 	Zeros  int64 // bytes of holes
+	Found  int64 // bytes that lay in the file already
 }
 
 // Download writes a content of size bytes into f from offset 0 on. A large one comes in ranges over several connections,
 // each hashed, from the file, while others arrive. f holds the content if, and only if, Download returns nil; it is not
-// synced, and what was in it before is lost.
+// synced, and what was in it before is lost, but see Resume.
 func (r *Remote) Download(ctx context.Context, content Hash, size int64, f *os.File, opt DownloadOptions) (Downloaded, error) {
 	done := newTally(opt.Progress)
 	if size > ChunkSize {
-		d := &download{remote: r, content: content, source: fileSource{f, size}, older: opt.Older, done: done}
+		d := &download{remote: r, content: content, source: fileSource{f, size}, older: opt.Older, resume: opt.Resume, done: done}
 		err := d.run(ctx)
 		return d.result, err
 	}
@@ -61,16 +66,18 @@ type download struct {
 	content Hash
 	source  fileSource
 	older   *os.File
+	resume  bool
 	done    *tally
 
 	holes   []span        // of the content, in order
+	there   []bool        // chunks that lie in the file; nil: none
 	matches []delta.Match // what of it lies in the older file, in order
 	values  [][32]byte
 	result  Downloaded
 }
 
-// run fetches what is not at hand. Where that does not make the content, as the older file changed meanwhile or two blocks
-// have the same sum, all of it is fetched.
+// run fetches what is not at hand. Where that does not make the content, as the older file changed meanwhile, two blocks
+// have the same sum, or what lay in the file was something else, all of it is fetched.
 func (d *download) run(ctx context.Context) (err error) {
 	if d.holes, err = d.remote.holesIn(ctx, d.content, d.source.size); err != nil {
 		return err
@@ -80,9 +87,14 @@ func (d *download) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if d.resume {
+		if d.there, err = d.wholeChunks(); err != nil {
+			return err
+		}
+	}
 	whole, err := d.attempt(ctx)
-	if err == nil && !whole && d.matches != nil {
-		d.matches = nil
+	if err == nil && !whole && (d.matches != nil || d.there != nil) {
+		d.matches, d.there = nil, nil
 		whole, err = d.attempt(ctx)
 	}
 	if err == nil && !whole {
@@ -94,10 +106,15 @@ func (d *download) run(ctx context.Context) (err error) {
 // attempt fetches all chunks and tells whether they make the content.
 func (d *download) attempt(ctx context.Context) (whole bool, err error) {
 	size := d.source.size
-	if len(d.holes)+len(d.matches) == 0 {
-		err = reserve(d.source.f, size)
-	} else if err = d.source.f.Truncate(0); err == nil {
+	switch {
+	case d.there != nil:
 		err = d.source.f.Truncate(size)
+	case len(d.holes)+len(d.matches) == 0:
+		err = reserve(d.source.f, size)
+	default:
+		if err = d.source.f.Truncate(0); err == nil {
+			err = d.source.f.Truncate(size)
+		}
 	}
 	if err != nil {
 		return false, err
@@ -123,6 +140,9 @@ func (d *download) attempt(ctx context.Context) (whole bool, err error) {
 					d.done.at(index, d.source.length(index))
 				}
 				mu.Lock()
+				if d.there != nil && d.there[index] {
+					d.result.Found += d.source.length(index)
+				}
 				d.result.Copied += sum(parts, proto.Copied)
 				d.result.Zeros += sum(parts, proto.Zero)
 				mu.Unlock()
@@ -139,6 +159,12 @@ func (d *download) attempt(ctx context.Context) (whole bool, err error) {
 func (d *download) chunk(ctx context.Context, index int64, buf []byte) ([]part, error) {
 	from := index * ChunkSize
 	to := from + d.source.length(index)
+	if d.there != nil && d.there[index] {
+		chunk := hash.NewChunk(index)
+		err := readBack(d.source.f, from, to-from, buf, chunk)
+		d.values[index] = chunk.Value()
+		return nil, err
+	}
 	parts := partsOf(from, to, cut(d.matches, from, to), d.holes, math.MaxInt)
 	for _, p := range parts {
 		if p.kind == proto.Literal {
@@ -164,6 +190,46 @@ func (d *download) chunk(ctx context.Context, index int64, buf []byte) ([]part, 
 	}
 	d.values[index] = chunk.Value()
 	return parts, nil
+}
+
+// wholeChunks tells which chunks lie in the file: those without a hole that is none of the content's. An interrupted run,
+// or a power cut, leaves holes where nothing was written; what else may be wrong shows in the hash of the whole. nil: none.
+func (d *download) wholeChunks() ([]bool, error) {
+	size, err := d.source.f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, err
+	}
+	size = min(size, d.source.size)
+	holes, err := holesOf(d.source.f, size)
+	if err != nil || len(holes) == maxHoles {
+		return nil, err
+	}
+	var there []bool
+	for index := range proto.Chunks(d.source.size) {
+		from := index * ChunkSize
+		to := from + d.source.length(index)
+		if to > size || !covered(within(holes, from, to), within(d.holes, from, to)) {
+			continue
+		}
+		if there == nil {
+			there = make([]bool, proto.Chunks(d.source.size))
+		}
+		there[index] = true
+	}
+	return there, nil
+}
+
+// covered tells whether each of some spans lies in one of others; both are in order.
+func covered(spans, by []span) bool {
+	for _, s := range spans {
+		for len(by) > 0 && by[0].to < s.to {
+			by = by[1:]
+		}
+		if len(by) == 0 || by[0].from > s.from {
+			return false
+		}
+	}
+	return true
 }
 
 // fetch receives a range into its place in the file.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -275,21 +275,20 @@ func (p *puller) fetchOneLarge(ctx context.Context, pub *publisher, s Step) (err
 		return localError{err}
 	}
 	defer unix.Close(folder)
-	w := written{Step: s, temp: p.temps.name(), synced: true}
-	fd, err := createTemp(folder, w.temp)
+	w := written{Step: s, synced: true}
+	part, err := openPartial(folder, s.Src.Hash, p.temps.name())
 	if err != nil {
 		return localError{err}
 	}
-	f := os.NewFile(uintptr(fd), w.temp)
+	p.Run.Partial(filepath.Join(p.Dir, string(path), part.Name()))
 	var told int64
 	defer func() {
-		f.Close()
 		if err != nil {
-			_ = unix.Unlinkat(folder, w.temp, 0)
+			part.Failed(err)
 			p.progress.DoneBytes.Add(-told)
 		}
 	}()
-	opt := client.DownloadOptions{Progress: func(n int64) {
+	opt := client.DownloadOptions{Resume: true, Progress: func(n int64) {
 		p.progress.DoneBytes.Add(n)
 		told += n
 	}}
@@ -299,15 +298,18 @@ func (p *puller) fetchOneLarge(ctx context.Context, pub *publisher, s Step) (err
 			opt.Older = older
 		}
 	}
-	got, err := p.Server.Download(ctx, s.Src.Hash, s.Src.Size, f, opt)
+	got, err := p.Server.Download(ctx, s.Src.Hash, s.Src.Size, part.File, opt)
 	if err != nil {
 		return err
 	}
-	p.saved(got.Copied, got.Zeros, 0)
-	if err = finishTemp(fd, s.Src, true); err != nil {
+	p.saved(got.Copied, got.Zeros, got.Found)
+	if err = finishTemp(part.fd, s.Src, true); err != nil {
 		return localError{err}
 	}
 	if w.dev, err = deviceOf(folder); err != nil {
+		return localError{err}
+	}
+	if w.temp, err = part.Done(); err != nil {
 		return localError{err}
 	}
 	pub.take([]written{w})

@@ -119,6 +119,7 @@ func (p *pusher) largeContent(ctx context.Context, f *os.File, t task) (h client
 	sent, err := p.Server.Upload(ctx, f, size, client.UploadOptions{
 		HashFirst: p.HashFirst,
 		Older:     olderOf(t.Dst),
+		Begun:     p.Run.Begun,
 		Progress: func(n int64) {
 			p.progress.DoneBytes.Add(n)
 			told += n

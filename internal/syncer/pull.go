@@ -179,12 +179,14 @@ func (p *puller) lookRemote(ctx context.Context) error {
 	return nil
 }
 
-// sweep removes the temporary files of a pull that was killed.
+// sweep removes the temporary files of a pull that was killed, but for those that are gone on with.
 func (p *puller) sweep() {
 	for _, rel := range p.local.leftover {
 		folder, name := cutPath(rel)
 		if fd, err := p.at.folder(folder); err == nil {
-			_ = unix.Unlinkat(fd, name, 0) // one that stays is tried again by the next pull
+			if stale(fd, name, p.began) {
+				_ = unix.Unlinkat(fd, name, 0) // one that stays is tried again by the next pull
+			}
 			unix.Close(fd)
 		}
 	}

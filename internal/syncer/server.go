@@ -42,6 +42,7 @@ type Common struct {
 	DryRun    bool
 	Progress  *Progress       // may be nil
 	Events    func(Event)     // may be nil; called by one goroutine at a time
+	Run       *Run            // what is remembered of this run while it lasts; may be nil
 	Stop      <-chan struct{} // closed: begin nothing new, finish what is under way; may be nil
 }
 
