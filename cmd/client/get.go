@@ -77,23 +77,26 @@ func (p *program) get(ctx context.Context, arg, at, output string, dry bool) err
 	progress.Planned.Store(true)
 	began := time.Now()
 	end := p.display(&progress)
-	got, err := s.fetch(ctx, l.last(), output, &progress)
+	run := p.beginRun(s.name, &progress)
+	got, err := s.fetch(ctx, l.last(), output, &progress, run)
+	run.End(err)
 	end()
 	if err != nil {
 		return err
 	}
 	if p.flags.json {
 		return p.printJSON(struct {
-			Event string `json:"event"`
-			Path  string `json:"path"`
-			To    string `json:"to"`
-			Size  int64  `json:"size"`
-			Delta int64  `json:"delta_bytes"`
-			Holes int64  `json:"hole_bytes"`
-		}{"fetched", nameJSON(path.String()), nameJSON(output), l.last().Size, got.Copied, got.Zeros})
+			Event   string `json:"event"`
+			Path    string `json:"path"`
+			To      string `json:"to"`
+			Size    int64  `json:"size"`
+			Delta   int64  `json:"delta_bytes"`
+			Holes   int64  `json:"hole_bytes"`
+			Resumed int64  `json:"resumed_bytes"`
+		}{"fetched", nameJSON(path.String()), nameJSON(output), l.last().Size, got.Copied, got.Zeros, got.Found})
 	}
 	how := ""
-	if saved := savings(got.Copied, got.Zeros, 0); saved != "" {
+	if saved := savings(got.Copied, got.Zeros, got.Found); saved != "" {
 		how = ", " + saved
 	}
 	p.say("%s: %s in %s%s", visible(output), size(l.last().Size), duration(time.Since(began)), how)
@@ -101,8 +104,11 @@ func (p *program) get(ctx context.Context, arg, at, output string, dry bool) err
 }
 
 // fetch writes a file or link under a temporary name, verified and durable, then gives it its own.
-func (s *server) fetch(ctx context.Context, e client.Entry, output string, progress *syncer.Progress) (got client.Downloaded, err error) {
+func (s *server) fetch(ctx context.Context, e client.Entry, output string, progress *syncer.Progress, run *syncer.Run) (got client.Downloaded, err error) {
 	dir := filepath.Dir(output)
+	if e.Kind == client.KindFile && e.Size > client.MaxObjectsBody {
+		return s.fetchLarge(ctx, e, dir, output, progress, run)
+	}
 	f, err := os.CreateTemp(dir, ".sluice-tmp-*")
 	if err != nil {
 		return got, err
@@ -113,31 +119,51 @@ func (s *server) fetch(ctx context.Context, e client.Entry, output string, progr
 			os.Remove(f.Name())
 		}
 	}()
-	add := func(n int64) { progress.DoneBytes.Add(n) }
 	if e.Kind == client.KindLink {
 		return got, s.fetchLink(ctx, e, f, output)
 	}
-	if e.Size > client.MaxObjectsBody {
-		opt := client.DownloadOptions{Progress: add}
-		if older := regularFile(output); older != nil {
-			defer older.Close()
-			opt.Older = older
-		}
-		got, err = s.Download(ctx, client.Hash(e.Hash), e.Size, f, opt)
-	} else {
-		var n int64
-		n, err = s.Get(ctx, client.Hash(e.Hash), 0, -1, f)
-		add(n)
+	n, err := s.Get(ctx, client.Hash(e.Hash), 0, -1, f)
+	progress.DoneBytes.Add(n)
+	if err == nil {
+		err = finish(f, f.Name(), e)
 	}
-	if err != nil {
-		return got, err
-	}
-	when := time.Unix(0, e.Mtime)
-	err = errors.Join(f.Chmod(fs.FileMode(e.Mode&0o777)), os.Chtimes(f.Name(), time.Time{}, when), f.Sync())
 	if err != nil {
 		return got, err
 	}
 	return got, publish(f.Name(), output)
+}
+
+// fetchLarge is fetch for what is worth going on with when it was interrupted.
+func (s *server) fetchLarge(ctx context.Context, e client.Entry, dir, output string, progress *syncer.Progress, run *syncer.Run) (client.Downloaded, error) {
+	part, err := syncer.OpenPartial(dir, client.Hash(e.Hash))
+	if err != nil {
+		return client.Downloaded{}, err
+	}
+	path := filepath.Join(dir, part.Name())
+	run.Partial(path)
+	opt := client.DownloadOptions{Resume: true, Progress: func(n int64) { progress.DoneBytes.Add(n) }}
+	if older := regularFile(output); older != nil {
+		defer older.Close()
+		opt.Older = older
+	}
+	got, err := s.Download(ctx, client.Hash(e.Hash), e.Size, part.File, opt)
+	if err == nil {
+		err = finish(part.File, path, e)
+	}
+	if err != nil {
+		part.Failed(err)
+		return got, err
+	}
+	name, err := part.Done()
+	if err != nil {
+		return got, err
+	}
+	return got, publish(filepath.Join(dir, name), output)
+}
+
+// finish gives a temporary file mode and time, and makes it durable.
+func finish(f *os.File, path string, e client.Entry) error {
+	return errors.Join(f.Chmod(fs.FileMode(e.Mode&0o777)), os.Chtimes(path, time.Time{}, time.Unix(0, e.Mtime)), f.Sync())
 }
 
 // regularFile opens a file to be read, if there is one; nil: none that could be. A pipe put in its place does not block.

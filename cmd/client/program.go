@@ -24,6 +24,7 @@ type program struct {
 	stderr io.Writer
 	lookup func(string) (string, bool) // of the environment
 
+	args    []string // the command line, without the program's name
 	flags   globalFlags
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -45,6 +46,7 @@ func usagef(format string, args ...any) error { return cli.Usagef(format, args..
 func (p *program) run(args []string) int {
 	defer p.cancel()
 	defer p.interrupts()()
+	p.args = args
 	root := p.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(p.stdin)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,15 +56,20 @@ func (p *program) put(ctx context.Context, files []string, arg string, dry, hash
 			return usagef("%s is no folder, so only one file can go there", visible(path.String()))
 		}
 	}
+	how := syncer.PutOptions{HashFirst: hashFirst, Progress: new(syncer.Progress)}
+	if !dry && !slices.Contains(files, "-") { // what comes by a pipe cannot be gone on with
+		how.Run = p.beginRun(s.name, how.Progress)
+	}
 	for _, file := range files {
-		if err := p.putOne(ctx, s, file, path, dry, hashFirst); err != nil {
-			return err
+		if err = p.putOne(ctx, s, file, path, dry, how); err != nil {
+			break
 		}
 	}
-	return nil
+	how.Run.End(err)
+	return err
 }
 
-func (p *program) putOne(ctx context.Context, s *server, file string, path remotePath, dry, hashFirst bool) error {
+func (p *program) putOne(ctx context.Context, s *server, file string, path remotePath, dry bool, o syncer.PutOptions) error {
 	name := filepath.Base(file)
 	if file == "-" {
 		if path.folder {
@@ -82,10 +88,11 @@ func (p *program) putOne(ctx context.Context, s *server, file string, path remot
 		p.done("sent", t.path, true)
 		return nil
 	}
-	var progress syncer.Progress
+	o.Progress.DoneBytes.Store(0) // of the file before
+	o.Older = t.older()
 	began := time.Now()
-	end := p.display(&progress)
-	content, err := p.send(ctx, s, file, t.older(), hashFirst, &progress)
+	end := p.display(o.Progress)
+	content, err := p.send(ctx, s, file, o)
 	end()
 	if err != nil {
 		return fmt.Errorf("%s: %w", visible(file), err)
@@ -119,8 +126,9 @@ func (p *program) putOne(ctx context.Context, s *server, file string, path remot
 	return nil
 }
 
-// send brings the content of a file, or of standard input, to the server. older is what stands where it goes.
-func (p *program) send(ctx context.Context, s *server, file string, older client.Known, hashFirst bool, progress *syncer.Progress) (syncer.Content, error) {
+// send brings the content of a file, or of standard input, to the server.
+func (p *program) send(ctx context.Context, s *server, file string, o syncer.PutOptions) (syncer.Content, error) {
+	progress := o.Progress
 	if file == "-" {
 		content, err := syncer.PutReader(ctx, s.Remote, p.stdin, progress)
 		content.Mode, content.Mtime = 0o644, time.Now().UnixNano()
@@ -143,5 +151,5 @@ func (p *program) send(ctx context.Context, s *server, file string, older client
 		content.Mode, content.Mtime = 0o644, time.Now().UnixNano()
 		return content, err
 	}
-	return syncer.PutFile(ctx, s.Remote, f, older, hashFirst, progress)
+	return syncer.PutFile(ctx, s.Remote, f, o)
 }

@@ -70,7 +70,7 @@ func (p *program) rootCommand() *cobra.Command {
 		list []*cobra.Command
 	}{
 		{"account", []*cobra.Command{p.loginCommand(), p.logoutCommand(), p.whoamiCommand()}},
-		{"folders", []*cobra.Command{p.pushCommand(), p.pullCommand()}},
+		{"folders", []*cobra.Command{p.pushCommand(), p.pullCommand(), p.transfersCommand()}},
 		{"files", []*cobra.Command{p.lsCommand(), p.statCommand(), p.catCommand(), p.getCommand(), p.putCommand(), p.mkdirCommand(),
 			p.mvCommand(), p.cpCommand(), p.rmCommand()}},
 		{"history", []*cobra.Command{p.versionsCommand(), p.logCommand(), p.restoreCommand(), p.trashCommand()}},

@@ -65,6 +65,7 @@ type transfer struct {
 
 	records  *syncer.Records
 	progress syncer.Progress
+	run      *syncer.Run
 }
 
 // begin connects and gathers what the syncer is told.
@@ -85,6 +86,10 @@ func (t *transfer) begin(ctx context.Context) (syncer.Common, error) {
 	c := syncer.Common{
 		Server: t.server.Remote, Dir: t.dir, Path: t.path.names, Filter: &t.flags.filter, Delete: t.flags.delete,
 		MaxDelete: limit, Sure: p.flags.yes, Checksum: t.flags.checksum, DryRun: t.flags.dry, Progress: &t.progress, Stop: p.stop,
+	}
+	if !t.flags.dry {
+		t.run = p.beginRun(t.server.name, &t.progress)
+		c.Run = t.run
 	}
 	if dir, err := p.cacheFolder(); err == nil { // without one, nothing is remembered
 		c.Listings = syncer.Listings(filepath.Join(dir, "listings"))
@@ -136,6 +141,7 @@ func sides(command string, local, place string) (dir string, path remotePath, er
 
 // exit tells problems and the closing line, and gives the error the run ends with.
 func (t *transfer) exit(verb string, totals *syncer.Totals, err error) error {
+	t.run.End(err)
 	p := t.p
 	for _, problem := range totals.Problems {
 		if !p.flags.json {

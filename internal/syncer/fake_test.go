@@ -37,6 +37,8 @@ type fake struct {
 	onGet        func(h client.Hash, b []byte) ([]byte, error) // may lie
 	listed       func([]client.Entry) []client.Entry           // may lie
 	quota        int64                                         // 0: none
+	lost         error                                         // downloads come to their half and end so
+	resumed      int                                           // downloads that found their file begun
 }
 
 const fakeRoot = 1
@@ -390,6 +392,13 @@ func (f *fake) Download(_ context.Context, h client.Hash, size int64, file *os.F
 	}
 	if int64(len(b)) != size {
 		return client.Downloaded{}, errors.New("another size")
+	}
+	if st, err := file.Stat(); err == nil && st.Size() > 0 && opt.Resume {
+		f.resumed++
+	}
+	if f.lost != nil {
+		_, err := file.WriteAt(b[:size/2], 0)
+		return client.Downloaded{}, errors.Join(f.lost, err)
 	}
 	opt.Progress(size)
 	_, err := file.WriteAt(b, 0)

@@ -30,9 +30,18 @@ type Content struct {
 	Resumed int64 // bytes that an interrupted run, or another device, had brought before
 }
 
+// PutOptions say how a single file is sent.
+type PutOptions struct {
+	Older     client.Known // the content that has the name now, if any
+	HashFirst bool         // see PushOptions
+	Progress  *Progress
+	Run       *Run // may be nil
+}
+
 // PutFile brings the content of an open file to the server; what it was read from did not change meanwhile. The name
-// is the caller's to commit. older is the content that has it now, if any. hashFirst: see PushOptions.
-func PutFile(ctx context.Context, s Server, f *os.File, older client.Known, hashFirst bool, p *Progress) (Content, error) {
+// is the caller's to commit.
+func PutFile(ctx context.Context, s Server, f *os.File, o PutOptions) (Content, error) {
+	p := o.Progress
 	for range 3 {
 		before, err := factsOf(f)
 		if err != nil {
@@ -45,7 +54,9 @@ func PutFile(ctx context.Context, s Server, f *os.File, older client.Known, hash
 		p.DoneBytes.Store(0)
 		if c.Size > client.MaxObjectsBody {
 			var sent client.Uploaded
-			sent, err = s.Upload(ctx, f, c.Size, client.UploadOptions{HashFirst: hashFirst, Older: older, Progress: func(n int64) { p.DoneBytes.Add(n) }})
+			sent, err = s.Upload(ctx, f, c.Size, client.UploadOptions{
+				HashFirst: o.HashFirst, Older: o.Older, Begun: o.Run.Begun, Progress: func(n int64) { p.DoneBytes.Add(n) },
+			})
 			c.Hash, c.Instant, c.Copied, c.Zeros, c.Resumed = sent.Hash, sent.Instant, sent.Copied, sent.Zeros, sent.Found
 			if errors.Is(err, client.ErrChanged) {
 				continue
