@@ -24,8 +24,8 @@ type DownloadOptions struct {
 	// Older is a file that an older version of the content is in; what both have in common is not fetched. nil: none. It is only
 	// read, from any offset.
 	Older *os.File
-	// Resume says that f may hold a part of the content, as a Download that did not end well has left it. Chunks that lie in f
-	// whole are hashed, not fetched.
+	// Resume says that f may hold a part of the content, as a Download that did not end well has left it: what lies in f is
+	// hashed, not fetched.
 	Resume bool
 }
 
@@ -70,7 +70,7 @@ type download struct {
 	done    *tally
 
 	holes   []span        // of the content, in order
-	there   []bool        // chunks that lie in the file; nil: none
+	there   []int64       // how many bytes of each chunk lie in the file, from its start; nil: none
 	matches []delta.Match // what of it lies in the older file, in order
 	values  [][32]byte
 	result  Downloaded
@@ -88,7 +88,7 @@ func (d *download) run(ctx context.Context) (err error) {
 		}
 	}
 	if d.resume {
-		if d.there, err = d.wholeChunks(); err != nil {
+		if d.there, err = d.lying(); err != nil {
 			return err
 		}
 	}
@@ -140,8 +140,8 @@ func (d *download) attempt(ctx context.Context) (whole bool, err error) {
 					d.done.at(index, d.source.length(index))
 				}
 				mu.Lock()
-				if d.there != nil && d.there[index] {
-					d.result.Found += d.source.length(index)
+				if d.there != nil {
+					d.result.Found += d.there[index]
 				}
 				d.result.Copied += sum(parts, proto.Copied)
 				d.result.Zeros += sum(parts, proto.Zero)
@@ -159,13 +159,11 @@ func (d *download) attempt(ctx context.Context) (whole bool, err error) {
 func (d *download) chunk(ctx context.Context, index int64, buf []byte) ([]part, error) {
 	from := index * ChunkSize
 	to := from + d.source.length(index)
-	if d.there != nil && d.there[index] {
-		chunk := hash.NewChunk(index)
-		err := readBack(d.source.f, from, to-from, buf, chunk)
-		d.values[index] = chunk.Value()
-		return nil, err
+	lies := from
+	if d.there != nil {
+		lies += d.there[index]
 	}
-	parts := partsOf(from, to, cut(d.matches, from, to), d.holes, math.MaxInt)
+	parts := partsOf(lies, to, cut(d.matches, lies, to), d.holes, math.MaxInt)
 	for _, p := range parts {
 		if p.kind == proto.Literal {
 			if err := d.fetch(ctx, p.at, p.length); err != nil {
@@ -174,6 +172,9 @@ func (d *download) chunk(ctx context.Context, index int64, buf []byte) ([]part, 
 		}
 	}
 	chunk := hash.NewChunk(index)
+	if err := readBack(d.source.f, from, lies-from, buf, chunk); err != nil {
+		return nil, err
+	}
 	for _, p := range parts {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -192,9 +193,12 @@ func (d *download) chunk(ctx context.Context, index int64, buf []byte) ([]part, 
 	return parts, nil
 }
 
-// wholeChunks tells which chunks lie in the file: those without a hole that is none of the content's. An interrupted run,
-// or a power cut, leaves holes where nothing was written; what else may be wrong shows in the hash of the whole. nil: none.
-func (d *download) wholeChunks() ([]bool, error) {
+// unsure is how far before a hole bytes are not trusted: its first block may have been written in part.
+const unsure = 1 << 20
+
+// lying tells how much of each chunk lies in the file: up to the first hole that is none of the content's. An interrupted run,
+// or a power cut, leaves holes where nothing was written; what else may be wrong shows in the hash of the whole. nil: nothing.
+func (d *download) lying() (there []int64, err error) {
 	size, err := d.source.f.Seek(0, io.SeekEnd)
 	if err != nil {
 		return nil, err
@@ -204,32 +208,37 @@ func (d *download) wholeChunks() ([]bool, error) {
 	if err != nil || len(holes) == maxHoles {
 		return nil, err
 	}
-	var there []bool
+	if size < d.source.size {
+		holes = append(holes, span{size, d.source.size})
+	}
 	for index := range proto.Chunks(d.source.size) {
 		from := index * ChunkSize
 		to := from + d.source.length(index)
-		if to > size || !covered(within(holes, from, to), within(d.holes, from, to)) {
-			continue
+		lies := to
+		if hole := uncovered(within(holes, from, to), within(d.holes, from, to)); hole >= 0 {
+			lies = max(from, hole-unsure)
 		}
-		if there == nil {
-			there = make([]bool, proto.Chunks(d.source.size))
+		if lies > from && there == nil {
+			there = make([]int64, proto.Chunks(d.source.size))
 		}
-		there[index] = true
+		if there != nil {
+			there[index] = lies - from
+		}
 	}
 	return there, nil
 }
 
-// covered tells whether each of some spans lies in one of others; both are in order.
-func covered(spans, by []span) bool {
+// uncovered is where the first of some spans begins that does not lie in one of others, -1: all do. Both are in order.
+func uncovered(spans, by []span) int64 {
 	for _, s := range spans {
 		for len(by) > 0 && by[0].to < s.to {
 			by = by[1:]
 		}
 		if len(by) == 0 || by[0].from > s.from {
-			return false
+			return s.from
 		}
 	}
-	return true
+	return -1
 }
 
 // fetch receives a range into its place in the file.

@@ -28,9 +28,13 @@ func TestDownloadGoesOn(t *testing.T) {
 		{"the end", func(f *os.File) { put(t, f, data, 4*ChunkSize, size) }, 777, 4},
 		{"a chunk with a hole", func(f *os.File) {
 			must(t, f.Truncate(size))
-			put(t, f, data, 0, ChunkSize/2)
+			put(t, f, data, 0, ChunkSize/2+5)
 			put(t, f, data, ChunkSize, 2*ChunkSize)
-		}, ChunkSize, 4},
+		}, ChunkSize + ChunkSize/2 + 4096 - unsure, 4},
+		{"a chunk without its start", func(f *os.File) {
+			must(t, f.Truncate(size))
+			put(t, f, data, 1<<20, ChunkSize)
+		}, 0, 5},
 		{"all", func(f *os.File) { put(t, f, data, 0, size) }, size, 0},
 		{"shorter", func(f *os.File) { put(t, f, data, 0, 2*ChunkSize+5) }, 2 * ChunkSize, 3},
 		{"longer", func(f *os.File) {
