@@ -146,7 +146,7 @@ func (a *Assembly) build() error {
 	defer func() { <-s.verifying }()
 	pooled := s.windows.Get().(*[]byte)
 	defer s.windows.Put(pooled)
-	window := (*pooled)[:copyWindow]
+	window := (*pooled)[:chunkWindow]
 	h := hash.NewChunk(a.chunk.index)
 	start := a.chunk.index * ChunkSize
 	at := start
@@ -184,12 +184,21 @@ func (a *Assembly) copy(fd int, at int64, r Range, window []byte, h *hash.Chunk)
 	if err := readThrough(fd, at, shared, window, h); err != nil {
 		return err
 	}
+	if shared == r.Length {
+		return nil
+	}
+	if err := allocate(fd, at+shared, r.Length-shared); err != nil {
+		return err
+	}
 	for done := shared; done < r.Length; {
 		b := window[:min(int64(len(window)), r.Length-done)]
-		if err := f.ReadAt(b, r.Offset+done); err != nil {
-			return err
+		for read := 0; read < len(b); read += readPiece {
+			part := b[read:min(read+readPiece, len(b))]
+			if err := f.ReadAt(part, r.Offset+done+int64(read)); err != nil {
+				return err
+			}
+			h.Write(part)
 		}
-		h.Write(b)
 		if err := writeAt(fd, b, at+done); err != nil {
 			return err
 		}
