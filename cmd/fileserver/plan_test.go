@@ -14,7 +14,7 @@ func TestPlans(t *testing.T) {
 	call("", "plan", "set", "x", "--quota", "-1", "--data", data).want(t, 2, "-1")
 	call("", "plan", "set", "a/b", "--data", data).want(t, 1, "a/b")
 	call("", "plan", "list", "--data", data).want(t, 0, "10.0 GiB")
-	call("pw", "user", "add", "ann", "--password-stdin", "--plan", "small", "--data", data).want(t, 0, "added")
+	call("pw", "user", "add", "ann", "--password-stdin", "--plan", "small", "--data", data).want(t, 0, "limits of plan small")
 	call("pw", "user", "add", "bob", "--password-stdin", "--plan", "nothing", "--data", data).want(t, 3, "nothing")
 	call("", "user", "list", "--data", data).want(t, 0, "10.0 GiB")
 	call("", "user", "set", "ann", "--quota", "1M", "--data", data).want(t, 0, "changed")

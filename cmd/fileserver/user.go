@@ -52,7 +52,7 @@ func (p *program) userAdd() *cobra.Command {
 				return err
 			}
 			if dry {
-				return p.say("would add user %s with %s", visible(args[0]), quotaText(limit))
+				return p.say("would add user %s with %s", visible(args[0]), limitText(limit, plan))
 			}
 			password, err := p.password(from, args[0])
 			if err != nil {
@@ -62,7 +62,7 @@ func (p *program) userAdd() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("add user: %w", err)
 			}
-			return p.say("added user %s with %s", visible(args[0]), quotaText(limit))
+			return p.say("added user %s with %s", visible(args[0]), limitText(limit, plan))
 		},
 	}
 	from.Add(command.Flags())
@@ -239,6 +239,17 @@ func (p *program) userRemove() *cobra.Command {
 	command.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	command.Flags().BoolVarP(&dry, "dry-run", "n", false, "only say what would be done")
 	return command
+}
+
+// limitText says what limits an account that was added has.
+func limitText(limit int64, plan string) string {
+	switch {
+	case plan == "":
+		return quotaText(limit)
+	case limit == 0:
+		return "the limits of plan " + visible(plan)
+	}
+	return quotaText(limit) + " and the other limits of plan " + visible(plan)
 }
 
 func quotaText(limit int64) string {
