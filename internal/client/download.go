@@ -200,7 +200,7 @@ const unsure = 1 << 20
 // or a power cut, leaves holes where nothing was written; what else may be wrong shows in the hash of the whole. nil: nothing.
 func (d *download) lying() (there []int64, err error) {
 	size, err := d.source.f.Seek(0, io.SeekEnd)
-	if err != nil {
+	if err != nil || size == 0 { // a new file: what is a hole of the content is not there from before
 		return nil, err
 	}
 	size = min(size, d.source.size)
