@@ -105,6 +105,32 @@ var doings = map[string]func(s *Store, w Who) error{
 		_, err = s.UploadCancel(w, Once{Key: [16]byte{8}, Type: 32}, u, []byte("cancelled"))
 		return err
 	},
+	"heal": func(s *Store, w Who) error { // a damaged one in a file of its own, another in a segment
+		both := [][]byte{bytesOf(51, 300<<10), bytesOf(52, 9000)}
+		if _, err := put(s, w, both...); err != nil {
+			return err
+		}
+		err := s.transact(func(tx *db.Tx) error {
+			for _, c := range both {
+				h := hash.Sum(c)
+				id, err := tx.ContentByHash(h[:])
+				if err == nil {
+					_, err = tx.MarkDamaged(id, 1)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if _, err = put(s, w, both...); err != nil {
+			return err
+		}
+		return s.discardAll()
+	},
 	"sweep": func(s *Store, w Who) error {
 		if _, err := s.UploadOpen(w, Once{Key: [16]byte{4}, Type: 12}, Opening{Size: 1 << 20}, numberReply); err != nil {
 			return err
@@ -162,7 +188,8 @@ var assembled = slices.Concat(bytesOf(24, 5000), make([]byte, 100<<10), bytesOf(
 // kept are the contents a doing leaves when it has succeeded.
 var kept = map[string][][]byte{
 	"small": {bytesOf(11, 3000), bytesOf(12, 5000)}, "mixed": {bytesOf(13, 100<<10), bytesOf(14, 300<<10), bytesOf(15, 10)},
-	"upload": {bytesOf(16, ChunkSize+99)}, "open": {bytesOf(17, 4000)}, "twin": {bytesOf(18, 9000)},
+	"upload": {bytesOf(16, ChunkSize+99)}, "open": {bytesOf(17, 4000)}, "heal": {bytesOf(51, 300<<10), bytesOf(52, 9000)},
+	"twin":  {bytesOf(18, 9000)},
 	"prove": {bytesOf(19, proof.Least+3)}, "sweep": nil,
 	"collect": nil, "compact": many(100, 3, 4000),
 	"found": {bytesOf(23, ChunkSize+99)}, "cancel": nil, "assemble": {assembled},
@@ -288,6 +315,7 @@ func TestCrashes(t *testing.T) {
 		{"cancel", "upload cancelled", true},
 		{"cancel", "file removed", true},
 		{"cancel", "transaction#3", true},
+		{"heal", "committed#2", true},
 		{"sweep", "transaction#4", true},
 		{"sweep", "file removed", true},
 		{"sweep", "transaction#5", true},
