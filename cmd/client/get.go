@@ -67,6 +67,9 @@ func (p *program) get(ctx context.Context, arg, at, output string, dry bool) err
 	if st, err := os.Stat(output); err == nil && st.IsDir() || os.IsPathSeparator(output[len(output)-1]) {
 		output = filepath.Join(output, path.last())
 	}
+	if st, err := os.Stat(output); err == nil && !st.Mode().IsRegular() { // a rename would put a file in the place of a device
+		return usagef("%s is not a regular file, and is left alone: with -o - the content goes to standard output", visible(output))
+	}
 	if dry {
 		p.say("would be fetched: %s", visible(output))
 		return nil

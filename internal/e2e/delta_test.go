@@ -132,3 +132,17 @@ func part(t *testing.T, path string, from int64) []byte {
 	must(t, err)
 	return b
 }
+
+// What is not a regular file is not replaced by one.
+func TestGetOverAPipe(t *testing.T) {
+	s := start(t, t.TempDir())
+	m := newMachine(t, s, "ann")
+	at, pipe := filepath.Join(m.dir, "a"), filepath.Join(m.dir, "pipe")
+	write(t, at, []byte("hello"), 0o644, time.Unix(1, 0))
+	m.must("put", at, "home:a")
+	must(t, syscall.Mkfifo(pipe, 0o600))
+	m.fails(2, "get", "home:a", "-o", pipe)
+	if st, err := os.Lstat(pipe); err != nil || st.Mode()&os.ModeNamedPipe == 0 {
+		t.Errorf("the pipe was replaced: %v", err)
+	}
+}
