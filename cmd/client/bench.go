@@ -33,11 +33,7 @@ the way between shows in the figures.`,
 }
 
 func (p *program) bench(ctx context.Context, arg string, quick bool) error {
-	path, err := parseRemotePath(arg)
-	if err != nil {
-		return err
-	}
-	s, err := p.connect(ctx, path.remote)
+	s, path, err := p.reach(ctx, arg)
 	if err != nil {
 		return err
 	}

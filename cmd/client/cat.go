@@ -32,15 +32,11 @@ func (p *program) catCommand() *cobra.Command {
 }
 
 func (p *program) cat(ctx context.Context, arg, at string) error {
-	path, err := parseRemotePath(arg)
-	if err != nil {
-		return err
-	}
 	then, err := when(at, time.Now())
 	if err != nil {
 		return err
 	}
-	s, err := p.connect(ctx, path.remote)
+	s, path, err := p.reach(ctx, arg)
 	if err != nil {
 		return err
 	}

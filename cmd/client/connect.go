@@ -44,6 +44,16 @@ func (p *program) connect(ctx context.Context, name string) (*server, error) {
 	return &server{Remote: r, name: name, at: at, stop: p.followTimetable(r)}, nil
 }
 
+// reach reads a remote path and connects to its server, which the caller closes.
+func (p *program) reach(ctx context.Context, arg string) (*server, remotePath, error) {
+	path, err := parseRemotePath(arg)
+	if err != nil {
+		return nil, path, err
+	}
+	s, err := p.connect(ctx, path.remote)
+	return s, path, err
+}
+
 // dial connects with the flags of this run.
 func (p *program) dial(ctx context.Context, address, token string) (*client.Remote, error) {
 	table, err := parseTimetable(p.flags.limitRate)

@@ -41,15 +41,11 @@ func (p *program) getCommand() *cobra.Command {
 }
 
 func (p *program) get(ctx context.Context, arg, at, output string, dry bool) error {
-	path, err := parseRemotePath(arg)
-	if err != nil {
-		return err
-	}
 	then, err := when(at, time.Now())
 	if err != nil {
 		return err
 	}
-	s, err := p.connect(ctx, path.remote)
+	s, path, err := p.reach(ctx, arg)
 	if err != nil {
 		return err
 	}

@@ -51,11 +51,7 @@ type eventJSON struct {
 }
 
 func (p *program) log(ctx context.Context, arg string, since int64, most int) error {
-	path, err := parseRemotePath(arg)
-	if err != nil {
-		return err
-	}
-	s, err := p.connect(ctx, path.remote)
+	s, path, err := p.reach(ctx, arg)
 	if err != nil {
 		return err
 	}

@@ -52,15 +52,11 @@ type named struct {
 }
 
 func (p *program) ls(ctx context.Context, arg string, flags lsFlags, head, gap bool) error {
-	path, err := parseRemotePath(arg)
-	if err != nil {
-		return err
-	}
 	then, err := when(flags.at, time.Now())
 	if err != nil {
 		return err
 	}
-	s, err := p.connect(ctx, path.remote)
+	s, path, err := p.reach(ctx, arg)
 	if err != nil {
 		return err
 	}

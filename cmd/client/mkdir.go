@@ -32,11 +32,7 @@ func (p *program) mkdirCommand() *cobra.Command {
 }
 
 func (p *program) mkdir(ctx context.Context, arg string, parents, dry bool) error {
-	path, err := parseRemotePath(arg)
-	if err != nil {
-		return err
-	}
-	s, err := p.connect(ctx, path.remote)
+	s, path, err := p.reach(ctx, arg)
 	if err != nil {
 		return err
 	}

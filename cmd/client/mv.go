@@ -26,11 +26,7 @@ func (p *program) mvCommand() *cobra.Command {
 
 // relocate moves or copies on the server.
 func (p *program) relocate(ctx context.Context, args []string, op client.Op, recursive, dry bool) error {
-	to, err := parseRemotePath(args[len(args)-1])
-	if err != nil {
-		return err
-	}
-	s, err := p.connect(ctx, to.remote)
+	s, to, err := p.reach(ctx, args[len(args)-1])
 	if err != nil {
 		return err
 	}

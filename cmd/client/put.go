@@ -38,11 +38,7 @@ func (p *program) putCommand() *cobra.Command {
 }
 
 func (p *program) put(ctx context.Context, files []string, arg string, dry, hashFirst bool) error {
-	path, err := parseRemotePath(arg)
-	if err != nil {
-		return err
-	}
-	s, err := p.connect(ctx, path.remote)
+	s, path, err := p.reach(ctx, arg)
 	if err != nil {
 		return err
 	}

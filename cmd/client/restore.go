@@ -39,15 +39,11 @@ stays. What is replaced is kept as a version. Without --at the deleted file or f
 }
 
 func (p *program) restore(ctx context.Context, arg string, flags restoreFlags) error {
-	path, err := parseRemotePath(arg)
-	if err != nil {
-		return err
-	}
 	at, err := when(flags.at, time.Now())
 	if err != nil {
 		return err
 	}
-	s, err := p.connect(ctx, path.remote)
+	s, path, err := p.reach(ctx, arg)
 	if err != nil {
 		return err
 	}

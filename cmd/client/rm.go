@@ -39,11 +39,7 @@ func (p *program) rmCommand() *cobra.Command {
 }
 
 func (p *program) rm(ctx context.Context, arg string, flags rmFlags) error {
-	path, err := parseRemotePath(arg)
-	if err != nil {
-		return err
-	}
-	s, err := p.connect(ctx, path.remote)
+	s, path, err := p.reach(ctx, arg)
 	if err != nil {
 		return err
 	}

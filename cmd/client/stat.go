@@ -21,15 +21,11 @@ func (p *program) statCommand() *cobra.Command {
 		Args:              arguments(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completePaths,
 	}, func(ctx context.Context, args []string) error {
-		path, err := parseRemotePath(args[0])
-		if err != nil {
-			return err
-		}
 		then, err := when(at, time.Now())
 		if err != nil {
 			return err
 		}
-		s, err := p.connect(ctx, path.remote)
+		s, path, err := p.reach(ctx, args[0])
 		if err != nil {
 			return err
 		}

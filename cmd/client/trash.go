@@ -37,11 +37,7 @@ func (p *program) trashLs() *cobra.Command {
   sluice trash ls home:docs     only what was in docs`,
 		Args: arguments(cobra.ExactArgs(1)),
 	}, func(ctx context.Context, args []string) error {
-		path, err := parseRemotePath(args[0])
-		if err != nil {
-			return err
-		}
-		s, err := p.connect(ctx, path.remote)
+		s, path, err := p.reach(ctx, args[0])
 		if err != nil {
 			return err
 		}

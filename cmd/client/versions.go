@@ -34,11 +34,7 @@ type versionJSON struct {
 }
 
 func (p *program) versions(ctx context.Context, arg string) error {
-	path, err := parseRemotePath(arg)
-	if err != nil {
-		return err
-	}
-	s, err := p.connect(ctx, path.remote)
+	s, path, err := p.reach(ctx, arg)
 	if err != nil {
 		return err
 	}
