@@ -54,7 +54,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	set.DurationVar(&o.rate, "rate", 2*time.Second, "length of a run that counts requests")
 	set.IntVar(&o.idle, "idle", 10_000, "connections that do nothing, as far as the limit of open files allows")
 	only := set.String("only", "", "workloads to run, a regular expression")
-	set.BoolVar(&o.quick, "quick", false, "a quarter of the bytes, three rounds, short rates, not the most names")
+	set.BoolVar(&o.quick, "quick", false, "a quarter of the bytes, three rounds, short rates, not the most names, fewer contents to collect")
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	}
 	if o.quick {
 		o.size, o.rounds, o.rate = min(o.size, gib/4), min(o.rounds, 3), min(o.rate, 500*time.Millisecond)
-		o.wait, o.probe, o.names = 5*time.Second, 2*time.Second, o.names[:2]
+		o.wait, o.probe, o.names, o.doomed = 5*time.Second, 2*time.Second, o.names[:2], 20_000
 	}
 	if o.size < 64<<20 || o.rounds < 1 || o.rate <= 0 || o.idle < 1 {
 		return nil, fmt.Errorf("at least 64 MiB, one round, one connection and a time above zero, please")
