@@ -85,12 +85,19 @@ type restoration struct {
 	exact bool
 	done  Restored
 	pairs []pair
+	metas []metaChange
 }
 
 // pair is a folder as it was and the present one that becomes like it.
 type pair struct {
 	was, is int64
 	fresh   bool // the present one is empty
+}
+
+// metaChange is a present node, and the mode and time it is to have.
+type metaChange struct {
+	node *db.Node
+	like Change
 }
 
 func (b *batch) restore(r *Restore) (Restored, error) {
@@ -191,13 +198,25 @@ func (x *restoration) count() error {
 	return nil
 }
 
-// run makes the folders of all pairs alike.
+// run makes the folders of all pairs alike, and then their modes and times: a mode that changes leaves no past state, and
+// what is restored into itself or below would be read with the mode it has just got.
 func (x *restoration) run() error {
 	for len(x.pairs) > 0 {
 		p := x.pairs[len(x.pairs)-1]
 		x.pairs = x.pairs[:len(x.pairs)-1]
 		if err := x.alike(p); err != nil {
 			return err
+		}
+	}
+	for _, m := range x.metas {
+		before := x.journal
+		id, version, err := x.meta(m.node, &m.like)
+		if err != nil {
+			return err
+		}
+		x.done.Replaced += x.journal - before
+		if id == x.done.Node {
+			x.done.Version = version
 		}
 	}
 	return nil
@@ -304,14 +323,15 @@ func (x *restoration) folderOver(was *db.Node, there int64, named bool) error {
 	if err != nil {
 		return err
 	}
-	return x.metaLike(n, was)
+	x.metaLike(n, was)
+	return nil
 }
 
-func (x *restoration) metaLike(n, was *db.Node) error {
-	before := x.journal
-	_, _, err := x.meta(n, &Change{Mode: was.Mode, Mtime: was.Mtime})
-	x.done.Replaced += x.journal - before
-	return err
+// metaLike notes that a present node is to have the mode and time of one that was; see run.
+func (x *restoration) metaLike(n, was *db.Node) {
+	if n.Mode != was.Mode || n.Mtime != was.Mtime {
+		x.metas = append(x.metas, metaChange{n, Change{Mode: was.Mode, Mtime: was.Mtime}})
+	}
 }
 
 // fileOver gives the file there the content it had.
@@ -320,8 +340,8 @@ func (x *restoration) fileOver(was, there *db.Node) (int64, int64, error) {
 		return 0, 0, err
 	}
 	if there.Content == was.Content && there.Kind == was.Kind {
-		err := x.metaLike(there, was)
-		return there.ID, there.Version, err
+		x.metaLike(there, was)
+		return there.ID, there.Version, nil
 	}
 	if err := x.afford(was.Size); err != nil {
 		return 0, 0, err
