@@ -12,7 +12,7 @@ import (
 // be read, tested and replaced with what lies below it alone.
 var allowed = map[string]string{
 	"cmd/fileserver": "parent worker store control cli",
-	"cmd/client":     "syncer client bench cli",
+	"cmd/client":     "syncer client bench cli mirror watch",
 	"parent":         "handoff stats control metrics",
 	"bench":          "client splice poll hash",
 	"bench/cmd":      "bench",
@@ -21,12 +21,14 @@ var allowed = map[string]string{
 	"conn":           "handler proto poll splice stats",
 	"web":            "store stats metrics",
 	"metrics":        "stats",
-	"syncer":         "client proto state hash",
+	"mirror":         "reconcile client state",
+	"reconcile":      "proto",
+	"syncer":         "client proto state hash mirror reconcile",
 	"handler":        "store proto",
 	"client":         "proto splice hash proof delta state",
 	"store":          "db hash proof delta",
 	"state":          "db",
-	"proto":          "", "splice": "", "poll": "", "handoff": "", "secure": "", "stats": "", "db": "", "cli": "", "hash": "", "proof": "", "delta": "",
+	"proto":          "", "splice": "", "poll": "", "handoff": "", "secure": "", "stats": "", "db": "", "cli": "", "hash": "", "proof": "", "delta": "", "watch": "",
 	"rooms": "",
 }
 
