@@ -19,6 +19,12 @@ type Problem struct {
 	Skipped bool // of a kind that is never synced: not a failure
 }
 
+// Marker is what a root folder is known by, besides its path: rule 3.
+type Marker struct {
+	Dev, Ino uint64
+	Mark     string // the attribute user.sluice.root; empty: it has none, or the file system keeps no attributes
+}
+
 // Part says which folder to look at: its own children, or with Deep all below it.
 type Part struct {
 	Path string
@@ -48,6 +54,10 @@ type Folder interface {
 	Sync() error
 	// Check says whether the root is still the one that was opened, and mounted: rule 3.
 	Check() error
+	// Marker tells what the root is known by.
+	Marker() (Marker, error)
+	// SetMark gives the root the attribute user.sluice.root; where the file system keeps no attributes nothing happens.
+	SetMark(mark string) error
 }
 
 // Sent is a local file whose content the server now holds for this account, so that it may be named.

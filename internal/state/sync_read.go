@@ -1,0 +1,141 @@
+package state
+
+import "sluice/internal/db"
+
+const (
+	rootColumns  = "remote, server, path, dir, device, node, epoch, journal, listed, dev, ino, mark, scanned, synced"
+	entryColumns = "id, parent, name, kind, hash, size, mode, mtime, version"
+	nodeColumns  = entryColumns + ", fsize, fmtime, fctime, ino, born"
+	newsColumns  = entryColumns + ", deleted"
+)
+
+func readRoot(r *db.Row) SyncRoot {
+	return SyncRoot{
+		Remote: r.Text(0), Server: r.Text(1), Path: r.Text(2), Dir: r.Text(3), Device: r.Text(4), Node: r.Int(5), Epoch: r.Int(6),
+		Journal: r.Int(7), Listed: r.Int(8) != 0, Dev: uint64(r.Int(9)), Ino: uint64(r.Int(10)), Mark: r.Text(11), Scanned: r.Int(12), Synced: r.Int(13),
+	}
+}
+
+func readEntry(r *db.Row) SyncEntry {
+	e := SyncEntry{
+		ID: r.Int(0), Parent: r.Int(1), Name: r.Text(2), Kind: uint8(r.Int(3)), Size: r.Int(5), Mode: uint32(r.Int(6)), Mtime: r.Int(7), Version: r.Int(8),
+	}
+	copy(e.Hash[:], r.Bytes(4))
+	return e
+}
+
+func readNode(r *db.Row) SyncNode {
+	return SyncNode{readEntry(r), r.Int(9), r.Int(10), r.Int(11), uint64(r.Int(12)), r.Int(13)}
+}
+
+func readNews(r *db.Row) SyncNews { return SyncNews{readEntry(r), r.Int(9) != 0} }
+
+// Root gives what is remembered about the folder itself.
+func (y *Sync) Root() (root SyncRoot, err error) {
+	err = y.read(func(t db.Table) error {
+		return t.Rows("SELECT "+rootColumns+" FROM sync_root WHERE id = ?", []any{y.id}, func(r *db.Row) error {
+			root = readRoot(r)
+			return nil
+		})
+	})
+	return root, err
+}
+
+// Nodes gives all agreed nodes, in no order.
+func (y *Sync) Nodes(each func(n *SyncNode)) error {
+	return y.nodes("SELECT "+nodeColumns+" FROM sync_node WHERE root = ?", each, y.id)
+}
+
+// Node gives one agreed node.
+func (y *Sync) Node(id int64) (n SyncNode, found bool, err error) {
+	err = y.nodes("SELECT "+nodeColumns+" FROM sync_node WHERE root = ? AND id = ?", func(one *SyncNode) { n, found = *one, true }, y.id, id)
+	return n, found, err
+}
+
+// Children gives the agreed nodes in a folder.
+func (y *Sync) Children(parent int64, each func(n *SyncNode)) error {
+	return y.nodes("SELECT "+nodeColumns+" FROM sync_node WHERE root = ? AND parent = ?", each, y.id, parent)
+}
+
+// ByIno gives the agreed nodes that had an inode here.
+func (y *Sync) ByIno(ino uint64, each func(n *SyncNode)) error {
+	return y.nodes("SELECT "+nodeColumns+" FROM sync_node WHERE root = ? AND ino = ?", each, y.id, int64(ino))
+}
+
+func (y *Sync) nodes(sql string, each func(n *SyncNode), args ...any) error {
+	return y.read(func(t db.Table) error {
+		return t.Rows(sql, args, func(r *db.Row) error {
+			n := readNode(r)
+			each(&n)
+			return nil
+		})
+	})
+}
+
+// News gives all nodes that the server has otherwise than agreed, in no order.
+func (y *Sync) News(each func(n *SyncNews)) error {
+	return y.news("SELECT "+newsColumns+" FROM sync_news WHERE root = ?", each, y.id)
+}
+
+// NewsOf gives one of them.
+func (y *Sync) NewsOf(id int64) (n SyncNews, found bool, err error) {
+	err = y.news("SELECT "+newsColumns+" FROM sync_news WHERE root = ? AND id = ?", func(one *SyncNews) { n, found = *one, true }, y.id, id)
+	return n, found, err
+}
+
+func (y *Sync) news(sql string, each func(n *SyncNews), args ...any) error {
+	return y.read(func(t db.Table) error {
+		return t.Rows(sql, args, func(r *db.Row) error {
+			n := readNews(r)
+			each(&n)
+			return nil
+		})
+	})
+}
+
+// Sent gives all that was sent and is not answered.
+func (y *Sync) Sent() (all []SyncSent, err error) {
+	err = y.read(func(t db.Table) error {
+		return t.Rows("SELECT parent, name, hash FROM sync_sent WHERE root = ?", []any{y.id}, func(r *db.Row) error {
+			one := SyncSent{Parent: r.Int(0), Name: r.Text(1)}
+			copy(one.Hash[:], r.Bytes(2))
+			all = append(all, one)
+			return nil
+		})
+	})
+	return all, err
+}
+
+// Count tells how many nodes are agreed and of how many there is news.
+func (y *Sync) Count() (nodes, news int64, err error) {
+	err = y.read(func(t db.Table) error {
+		if _, err := t.Row("SELECT count(*) FROM sync_node WHERE root = ?", []any{y.id}, &nodes); err != nil {
+			return err
+		}
+		_, err := t.Row("SELECT count(*) FROM sync_news WHERE root = ?", []any{y.id}, &news)
+		return err
+	})
+	return nodes, news, err
+}
+
+// Problems gives the names that could not be dealt with, by path.
+func (y *Sync) Problems() (all []SyncProblem, err error) {
+	err = y.read(func(t db.Table) error {
+		return t.Rows("SELECT path, reason, skipped, tries, retry FROM sync_problem WHERE root = ? ORDER BY path", []any{y.id}, func(r *db.Row) error {
+			all = append(all, SyncProblem{r.Text(0), r.Text(1), r.Int(2) != 0, int(r.Int(3)), r.Int(4)})
+			return nil
+		})
+	})
+	return all, err
+}
+
+// Conflicts gives the files that were renamed here, by path.
+func (y *Sync) Conflicts() (all []SyncConflict, err error) {
+	err = y.read(func(t db.Table) error {
+		return t.Rows("SELECT path, other, at FROM sync_conflict WHERE root = ? ORDER BY path", []any{y.id}, func(r *db.Row) error {
+			all = append(all, SyncConflict{r.Text(0), r.Text(1), r.Int(2)})
+			return nil
+		})
+	})
+	return all, err
+}
