@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"context"
 	"sync"
 
 	"sluice/internal/client"
@@ -88,4 +89,16 @@ func (b *batch) refusal(h client.Hash) client.Code {
 		}
 	}
 	return client.OK
+}
+
+// wait returns when the contents of others that this batch names are on the server too, or were refused.
+func (b *batch) wait(ctx context.Context) error {
+	for _, w := range b.waits {
+		select {
+		case <-w.sent:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }

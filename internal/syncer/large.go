@@ -15,7 +15,7 @@ import (
 
 // sendLarge sends files above MaxObjectsBody, one after another: each uses all connections. While there are others to send
 // it waits to hear whether proofs are worth the while: if so, large files are proven instead.
-func (p *pusher) sendLarge(ctx context.Context, tasks []task) {
+func (p *sender) sendLarge(ctx context.Context, tasks []task) {
 	p.verdict.wait(ctx)
 	for _, t := range tasks {
 		if ctx.Err() != nil || p.stopped() {
@@ -26,7 +26,7 @@ func (p *pusher) sendLarge(ctx context.Context, tasks []task) {
 }
 
 // sendOneLarge sends one file. Interrupted, its finished chunks stay on the server for the next run.
-func (p *pusher) sendOneLarge(ctx context.Context, t task) {
+func (p *sender) sendOneLarge(ctx context.Context, t task) {
 	work, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if p.Stop != nil {
@@ -58,7 +58,7 @@ func isFileError(err error) bool {
 	return errors.As(err, &f)
 }
 
-func (p *pusher) tryLarge(work, ctx context.Context, t task) error {
+func (p *sender) tryLarge(work, ctx context.Context, t task) error {
 	f, err := openRegular(p.at, t.Src.Path())
 	if err != nil {
 		return fileError{err}
@@ -98,7 +98,7 @@ func (p *pusher) tryLarge(work, ctx context.Context, t task) error {
 }
 
 // largeContent brings the content to the server, or finds that it is there.
-func (p *pusher) largeContent(ctx context.Context, f *os.File, t task) (h client.Hash, instant bool, err error) {
+func (p *sender) largeContent(ctx context.Context, f *os.File, t task) (h client.Hash, instant bool, err error) {
 	size := t.Src.Size
 	if t.check && t.Dst != nil && t.Dst.Hashed && t.Dst.Size == size { // most often it is what stands there
 		sum, n, err := hash.SumReader(&contextFile{ctx: ctx, f: f})

@@ -52,11 +52,7 @@ type pusher struct {
 
 	plan *Plan
 
-	claims  claims
 	folders folders
-	verdict verdict
-	fail    context.CancelCauseFunc
-	flying  sync.WaitGroup // batches on their way
 	changes sets
 }
 
@@ -170,12 +166,10 @@ func (p *pusher) look(ctx context.Context) error {
 func (p *pusher) carryOut(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	p.fail = cancel
 	if p.Stop != nil {
 		go p.watchStop(ctx, cancel)
 	}
 	p.folders.init()
-	p.claims.m = make(map[client.Hash]*batch, len(p.plan.Files))
 	p.changes.p = p
 
 	if err := p.remove(ctx, p.plan.Clear); err != nil {
@@ -188,13 +182,13 @@ func (p *pusher) carryOut(parent context.Context) error {
 			cancel(err)
 		}
 	})
-	small, large := p.split()
-	p.verdict.init(small)
-	group.Go(func() { p.sendLarge(ctx, large) })
-	p.sendSmall(ctx, small)
-	p.verdict.come()
+	contents := sender{
+		sending: p, Server: p.Server, HashFirst: p.HashFirst, Run: p.Run, Stop: p.Stop,
+		at: p.at, progress: p.progress, empty: p.empty, fail: cancel,
+	}
+	small, large := split(p.tasks())
+	contents.send(ctx, small, large)
 	group.Wait()
-	p.flying.Wait()
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
@@ -218,17 +212,25 @@ func (p *pusher) carryOut(parent context.Context) error {
 	return p.remember()
 }
 
-// split sorts the files of the plan by how they travel.
-func (p *pusher) split() (small, large []task) {
-	small = make([]task, 0, len(p.plan.Files)+len(p.plan.Checks))
+// tasks are the files of the plan.
+func (p *pusher) tasks() []task {
+	all := make([]task, 0, len(p.plan.Files)+len(p.plan.Checks))
 	for i, list := range [2][]Step{p.plan.Files, p.plan.Checks} {
 		for _, s := range list {
-			t := task{Step: s, check: i == 1}
-			if s.Src.Size > client.MaxObjectsBody {
-				large = append(large, t)
-			} else {
-				small = append(small, t)
-			}
+			all = append(all, task{Step: s, check: i == 1})
+		}
+	}
+	return all
+}
+
+// split sorts files by how they travel.
+func split(all []task) (small, large []task) {
+	small = make([]task, 0, len(all))
+	for _, t := range all {
+		if t.Src.Size > client.MaxObjectsBody {
+			large = append(large, t)
+		} else {
+			small = append(small, t)
 		}
 	}
 	return small, large

@@ -47,9 +47,11 @@ type Common struct {
 }
 
 // stopped says whether the user has asked for the end.
-func (c *Common) stopped() bool {
+func (c *Common) stopped() bool { return isClosed(c.Stop) }
+
+func isClosed(stop <-chan struct{}) bool {
 	select {
-	case <-c.Stop:
+	case <-stop:
 		return true
 	default:
 		return false

@@ -29,7 +29,7 @@ const (
 
 // sendSmall reads, hashes and sends files of at most MaxObjectsBody. It returns when the last batch has left the
 // reader; p.flying waits for the replies.
-func (p *pusher) sendSmall(ctx context.Context, tasks []task) {
+func (p *sender) sendSmall(ctx context.Context, tasks []task) {
 	if len(tasks) == 0 {
 		return
 	}
@@ -64,7 +64,7 @@ func (p *pusher) sendSmall(ctx context.Context, tasks []task) {
 
 // reader is one goroutine that fills batches.
 type reader struct {
-	p       *pusher
+	p       *sender
 	buffers chan []byte
 	names   int
 	b       *batch
@@ -187,7 +187,7 @@ func (r *reader) flush(ctx context.Context) {
 }
 
 // putContents sends what the server does not hold.
-func (p *pusher) putContents(ctx context.Context, b *batch) error {
+func (p *sender) putContents(ctx context.Context, b *batch) error {
 	if len(b.objects) == 0 {
 		return ctx.Err()
 	}
@@ -227,12 +227,8 @@ func (p *pusher) putContents(ctx context.Context, b *batch) error {
 
 // putNames waits until the contents and folders are there, then commits the names.
 func (p *pusher) putNames(ctx context.Context, b *batch) error {
-	for _, w := range b.waits {
-		select {
-		case <-w.sent:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if err := b.wait(ctx); err != nil {
+		return err
 	}
 	if err := p.folders.wait(ctx); err != nil {
 		return err
