@@ -19,22 +19,33 @@ const (
 	UpDelete // delete the node (Remote): a file, or a folder that is empty by then
 
 	// Here. The place is Remote's own.
-	DownMkdir  // make the folder (Remote)
+	DownMkdir  // make the folder (Remote), such that its owner may fill it: where its mode says otherwise a DownSet follows
 	DownMove   // give the local entry (Local) the place of Remote
 	DownFetch  // fetch the content of Remote: over the local entry (Local), or under a new name (Local nil)
 	DownSet    // give the local entry (Local) the mode and time of Remote
 	DownDelete // delete the local entry (Local): a file, or a folder that is empty by then
 
+	// Names change places in a circle: one of them makes room. Name is its place for a moment, in the root; its UpMove or
+	// DownMove follows.
+	UpMoveAside
+	DownMoveAside
+
 	// A person has to look.
-	Aside // rename the local entry (Local) to Name, in its folder: Remote keeps the name it wanted. What is renamed is sent as new.
+	Aside // rename the local entry (Local) to Name, in its folder: the server's keeps the name it had
 )
 
-// Step is one thing to be done. The entries are those of the three trees; nil where a tree has none.
+// Step is one thing to be done. The entries are those of the three trees; nil where a tree has none. Places are those the
+// entries have when the step's turn comes: an entry that an earlier step moved has its new one, and the folder of an entry
+// is found by its number.
+//
+// Agreed is what was remembered. A step that has made both sides the same replaces it, also where the number is another one
+// by then (what was kept is made anew on the server, or stands for what replaced it). An Aside with Agreed says that the
+// local entry is no longer that node: forget Agreed first, then rename. An Aside without keeps its number, if it has one.
 type Step struct {
 	Do     Do
 	Local  *Entry
 	Remote *Entry
 	Agreed *Entry
-	Name   string // Aside: the new name
+	Name   string // Aside, UpMoveAside, DownMoveAside: the new name
 	Why    string // the rule that decides, in the user's words: what `explain` shows
 }

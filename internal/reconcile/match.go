@@ -1,0 +1,160 @@
+package reconcile
+
+import (
+	"maps"
+	"slices"
+
+	"sluice/internal/proto"
+)
+
+// identity is what a file system calls an entry for as long as it exists. Where it does not tell when one was born, its
+// number may have been given to another since: then a file's size and time have to be the same too.
+type identity struct {
+	ino, born   int64
+	size, mtime int64
+	kind        proto.Kind
+}
+
+// Match gives the entries of local the numbers of the agreed ones they are, whatever numbers they had, and the hashes of
+// those that have not been touched. What is left without a number is new.
+func Match(agreed, local *Tree) {
+	m := matcher{local: local, taken: make(map[*Entry]bool, len(agreed.ByID)), kin: make(map[*Entry]*Entry)}
+	local.ByID = make(map[int64]*Entry, len(agreed.ByID))
+	unnumber(local.Root)
+	m.list(agreed)
+	m.pair(local.Root, agreed.Root)
+	m.folders()
+	m.files()
+}
+
+func unnumber(e *Entry) {
+	e.ID = 0
+	for _, c := range e.Children {
+		unnumber(c)
+	}
+}
+
+type matcher struct {
+	local *Tree
+	taken map[*Entry]bool   // agreed entries that have been found
+	kin   map[*Entry]*Entry // local folders and their agreed ones
+
+	agreedFolders, agreedFiles, localFolders, localFiles []*Entry // parents first, by name
+}
+
+func (m *matcher) list(agreed *Tree) {
+	split(agreed.Root, &m.agreedFolders, &m.agreedFiles)
+	split(m.local.Root, &m.localFolders, &m.localFiles)
+}
+
+func split(f *Entry, folders, files *[]*Entry) {
+	for _, name := range slices.Sorted(maps.Keys(f.Children)) {
+		c := f.Children[name]
+		if c.IsFolder() {
+			*folders = append(*folders, c)
+			split(c, folders, files)
+		} else {
+			*files = append(*files, c)
+		}
+	}
+}
+
+func (m *matcher) pair(l, a *Entry) {
+	m.taken[a] = true
+	m.local.Number(l, a.ID)
+	if l.IsFolder() {
+		m.kin[l] = a
+		return
+	}
+	// A rename or a change of mode moves the ctime too, and so does an edit that hides behind a time set back: only
+	// reading tells them apart. What a set holds is not told by the facts of its folder.
+	if !l.Hashed && a.Hashed && l.Kind == a.Kind && l.Kind != KindSet && l.Size == a.Size &&
+		l.Facts.Size == a.Facts.Size && l.Facts.Mtime == a.Facts.Mtime && l.Facts.Ctime == a.Facts.Ctime && l.Facts.Ino == a.Facts.Ino {
+		l.Hash, l.Hashed = a.Hash, true
+	}
+}
+
+// folders first, for files are looked for in the folders that have been found.
+func (m *matcher) folders() {
+	born, unborn := make(map[identity]*Entry), make(map[identity]*Entry)
+	for _, a := range m.agreedFolders {
+		if a.Facts.Ino == 0 {
+			continue
+		}
+		key := identity{ino: int64(a.Facts.Ino), born: a.Facts.Born}
+		if a.Facts.Born != 0 {
+			born[key] = a
+		} else {
+			unborn[key] = a
+		}
+	}
+	for _, l := range m.localFolders {
+		a := born[identity{ino: int64(l.Facts.Ino), born: l.Facts.Born}]
+		if a != nil && !m.taken[a] {
+			m.pair(l, a)
+		}
+	}
+	for _, l := range m.localFolders {
+		m.byPlace(l)
+	}
+	// What was found at its place is no longer looked for, so these are moved. What they hold keeps its place in them.
+	for _, l := range m.localFolders {
+		if m.kin[l] == nil {
+			m.byPlace(l)
+		}
+		if m.kin[l] == nil {
+			if a := unborn[identity{ino: int64(l.Facts.Ino)}]; a != nil && !m.taken[a] {
+				m.pair(l, a)
+			}
+		}
+	}
+}
+
+func (m *matcher) byPlace(l *Entry) {
+	if m.kin[l] != nil {
+		return
+	}
+	if parent := m.kin[l.Parent]; parent != nil {
+		if a := parent.Children[l.Name]; a != nil && a.IsFolder() && !m.taken[a] {
+			m.pair(l, a)
+		}
+	}
+}
+
+func (m *matcher) files() {
+	var rest []*Entry
+	for _, l := range m.localFiles {
+		var a *Entry
+		if parent := m.kin[l.Parent]; parent != nil {
+			a = parent.Children[l.Name]
+		}
+		// An editor replaces a file by renaming another one over it: the place says more than the inode.
+		if a != nil && class(a) == class(l) && !m.taken[a] {
+			m.pair(l, a)
+		} else {
+			rest = append(rest, l)
+		}
+	}
+	if len(rest) == 0 {
+		return
+	}
+	moved := make(map[identity]*Entry)
+	for _, a := range m.agreedFiles {
+		if !m.taken[a] && a.Facts.Ino != 0 {
+			moved[fileIdentity(a)] = a
+		}
+	}
+	for _, l := range rest {
+		if a := moved[fileIdentity(l)]; a != nil && !m.taken[a] {
+			m.pair(l, a)
+		}
+	}
+}
+
+func fileIdentity(e *Entry) identity {
+	id := identity{ino: int64(e.Facts.Ino), born: e.Facts.Born, kind: e.Kind}
+	if id.born == 0 {
+		id.size, id.mtime = e.Facts.Size, e.Facts.Mtime
+	}
+	return id
+}

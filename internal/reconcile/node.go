@@ -1,0 +1,201 @@
+package reconcile
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+)
+
+type side uint8
+
+const (
+	here side = iota
+	there
+)
+
+func (s side) other() side { return 1 - s }
+
+// fate is whether a node is to be.
+type fate uint8
+
+const (
+	dead fate = iota // on neither side
+	held             // nothing can be said, so nothing is done
+	live             // on both sides
+)
+
+// node is one thing wherever it is: the same one in up to three trees, and what becomes of it.
+type node struct {
+	a     *Entry    // agreed: what its local entry was, or, if it has none, its remote one
+	e     [2]*Entry // here and there; nil: not there
+	moved [2]bool   // that side gave it another place than agreed
+
+	// Two that have nothing in common but their place, and count as one from now on.
+	joined bool
+	ra     *Entry // then: what its remote entry was
+
+	parent *node // with name: the place it is to have
+	name   string
+	from   side // whose place that is
+	kids   []*node
+
+	gone   bool    // it has become part of another one
+	shut   bool    // excluded, or below what is
+	seen   [2]bool // unseen is known
+	unseen [2]bool // missing on that side only because nobody looked
+	fate   fate
+	aside  bool   // its local entry gets a conflict name
+	was    *Entry // then: what is remembered of the node that entry was, and is no longer
+	todo   Do     // for its content: 0, Read, UpPut or DownFetch
+
+	whyLive, whyPlace, whyContent string
+
+	settle [2]int // the step after which it, and all above it, has its place on that side; -1: it has
+	leave  [2]int // the step after which the name it had on that side is free; -1: never
+}
+
+func (n *node) folder() bool { return n.any().IsFolder() }
+
+// any is one of its entries.
+func (n *node) any() *Entry {
+	switch {
+	case n.e[here] != nil:
+		return n.e[here]
+	case n.e[there] != nil:
+		return n.e[there]
+	}
+	return n.a
+}
+
+// agreed is what is remembered of it.
+func (n *node) agreed() *Entry {
+	if n.a == nil {
+		return n.ra
+	}
+	return n.a
+}
+
+// kinds of things that never become each other: a link may take the place of a file by a put, a folder may not.
+func class(e *Entry) int {
+	switch {
+	case e.IsFolder():
+		return 0
+	case e.Kind == KindSet:
+		return 1
+	}
+	return 2
+}
+
+// planner holds one Plan's work.
+type planner struct {
+	o      Options
+	root   *node
+	nodes  []*node
+	of     map[*Entry]*node
+	chosen map[chosen]bool // conflict names given
+	tasks  []task
+}
+
+type chosen struct {
+	folder *node
+	name   string
+}
+
+// build makes the nodes: entries of one number are one node.
+func (p *planner) build(agreed, local, remote *Tree) {
+	p.of = make(map[*Entry]*node, len(agreed.ByID)+len(local.ByID)+len(remote.ByID))
+	p.root = p.add(agreed.Root, local.Root, remote.Root)
+	for _, id := range slices.Sorted(maps.Keys(agreed.ByID)) {
+		a := agreed.ByID[id]
+		if a == agreed.Root {
+			continue
+		}
+		l, r := local.ByID[id], remote.ByID[id]
+		if l != nil && class(l) != class(a) {
+			l = nil
+		}
+		if r != nil && class(r) != class(a) {
+			r = nil
+		}
+		p.add(a, l, r)
+	}
+	p.walk(here, local.Root, false)
+	p.walk(there, remote.Root, false)
+}
+
+func (p *planner) add(a, l, r *Entry) *node {
+	n := &node{a: a, e: [2]*Entry{l, r}, settle: [2]int{-1, -1}, leave: [2]int{-1, -1}}
+	for _, e := range [3]*Entry{a, l, r} {
+		if e != nil {
+			p.of[e] = n
+		}
+	}
+	p.nodes = append(p.nodes, n)
+	return n
+}
+
+// walk adds what is new on a side, and finds what is excluded.
+func (p *planner) walk(s side, f *Entry, shut bool) {
+	for _, c := range f.Children {
+		n := p.of[c]
+		if n == nil {
+			e := [2]*Entry{}
+			e[s] = c
+			n = p.add(nil, e[here], e[there])
+		}
+		below := shut || c.Excluded
+		n.shut = n.shut || below || c.Unknown && !c.IsFolder()
+		p.walk(s, c, below)
+	}
+}
+
+// hang makes every node one of the kids of the folder it is to be in, by name.
+func (p *planner) hang() {
+	for _, n := range p.nodes {
+		n.kids = n.kids[:0]
+	}
+	for _, n := range p.nodes {
+		if n.parent != nil {
+			n.parent.kids = append(n.parent.kids, n)
+		}
+	}
+	for _, n := range p.nodes {
+		sortKids(n.kids)
+	}
+}
+
+func sortKids(kids []*node) {
+	slices.SortFunc(kids, func(a, b *node) int {
+		return cmp.Or(strings.Compare(a.name, b.name), cmp.Compare(a.from, b.from), cmp.Compare(a.any().ID, b.any().ID))
+	})
+}
+
+// isMissing says whether what a side lacks is known to be gone from there, or new on the other; if not it is unseen.
+func (p *planner) isUnseen(n *node, s side) bool {
+	if n.e[s] != nil || n.parent == nil {
+		return false
+	}
+	if n.seen[s] {
+		return n.unseen[s]
+	}
+	folder := n.parent
+	if n.a != nil {
+		folder = p.of[n.a.Parent]
+	}
+	f := folder.e[s]
+	switch {
+	case f == nil:
+		n.unseen[s] = p.isUnseen(folder, s)
+	case f.Unknown || f.Part || f.Excluded || folder.shut:
+		n.unseen[s] = true
+	default:
+		other := f.Children[n.name]
+		if n.a != nil {
+			other = f.Children[n.a.Name]
+		}
+		n.unseen[s] = other != nil && (other.Excluded || other.Unknown)
+	}
+	n.seen[s] = true
+	return n.unseen[s]
+}

@@ -1,0 +1,234 @@
+package reconcile
+
+import (
+	"container/heap"
+	"slices"
+	"strconv"
+)
+
+// task is a step that waits for others.
+type task struct {
+	step  Step
+	node  *node
+	side  side
+	rank  int64 // lower ones first
+	needs []need
+
+	waits int  // for so many needs
+	out   bool // it cannot be done now, or another one it needs cannot
+	done  bool
+	away  bool // its entry was moved to a temporary name already
+}
+
+// need is a task that must be done before. free: for the name it leaves, not for the place it gives.
+type need struct {
+	task int
+	free bool
+}
+
+func (p *planner) task(n *node, s side, phase int, step Step) int {
+	step.Local, step.Remote = n.e[here], n.e[there]
+	step.Agreed = n.agreed()
+	if step.Do == Aside {
+		step.Agreed = n.was
+	}
+	i := len(p.tasks)
+	rank := int64(i)
+	if phase == phaseDeletes || phase == phaseFolders {
+		rank = -rank
+	}
+	p.tasks = append(p.tasks, task{step: step, node: n, side: s, rank: int64(phase)<<40 + 1<<39 + rank})
+	return i
+}
+
+// order puts the steps into an order in which each finds what it needs.
+func (p *planner) order() []Step {
+	for i := range p.tasks {
+		if !p.need(i) {
+			p.tasks[i].out = true
+		}
+	}
+	users := p.users()
+	p.leaveOut(users)
+	q := &queue{tasks: p.tasks}
+	for i := range p.tasks {
+		if t := &p.tasks[i]; !t.out {
+			if t.waits = len(t.needs); t.waits == 0 {
+				q.list = append(q.list, i)
+			}
+		}
+	}
+	heap.Init(q)
+	steps := make([]Step, 0, len(p.tasks))
+	stuck := 0
+	for {
+		for q.Len() > 0 {
+			i := heap.Pop(q).(int)
+			t := &p.tasks[i]
+			t.done = true
+			steps = append(steps, t.step)
+			p.release(q, users[i], i, t.away, false)
+		}
+		for stuck < len(p.tasks) && (p.tasks[stuck].done || p.tasks[stuck].out) {
+			stuck++
+		}
+		if stuck == len(p.tasks) {
+			return steps
+		}
+		i := p.inTheWay(stuck)
+		t := &p.tasks[i]
+		t.away = true
+		steps = append(steps, p.moveAside(t))
+		p.release(q, users[i], i, false, true)
+	}
+}
+
+// need finds what task i has to wait for. false: it cannot be done, for something that stays is in its way.
+func (p *planner) need(i int) bool {
+	t := &p.tasks[i]
+	n := t.node
+	wait := func(task int, free bool) {
+		if task >= 0 && task != i {
+			t.needs = append(t.needs, need{task, free})
+		}
+	}
+	switch t.step.Do {
+	case Agree, Forget, Read, Aside:
+		return true
+	case UpDelete, DownDelete:
+		for _, c := range n.e[t.side].Children {
+			k := p.of[c]
+			if k.leave[t.side] < 0 {
+				return false
+			}
+			wait(k.leave[t.side], true)
+		}
+		slices.SortFunc(t.needs, func(a, b need) int { return a.task - b.task })
+		return true
+	}
+	if n.settle[t.side] != i {
+		wait(n.settle[t.side], false)
+		return true
+	}
+	if n.aside {
+		wait(n.leave[here], false)
+	}
+	folder := n.parent
+	wait(folder.settle[t.side], false)
+	f := folder.e[t.side]
+	if f == nil {
+		return folder.settle[t.side] >= 0 && p.tasks[folder.settle[t.side]].node == folder
+	}
+	if other := f.Children[n.name]; other != nil && other != n.e[t.side] {
+		k := p.of[other]
+		if k.leave[t.side] < 0 {
+			return false
+		}
+		wait(k.leave[t.side], true)
+	}
+	return true
+}
+
+// users tells for each task which ones need it.
+func (p *planner) users() [][]int {
+	users := make([][]int, len(p.tasks))
+	for i := range p.tasks {
+		for _, w := range p.tasks[i].needs {
+			users[w.task] = append(users[w.task], i)
+		}
+	}
+	return users
+}
+
+// leaveOut takes out what needs something that cannot be done.
+func (p *planner) leaveOut(users [][]int) {
+	var list []int
+	for i := range p.tasks {
+		if p.tasks[i].out {
+			list = append(list, i)
+		}
+	}
+	for len(list) > 0 {
+		i := list[len(list)-1]
+		list = list[:len(list)-1]
+		for _, u := range users[i] {
+			if !p.tasks[u].out {
+				p.tasks[u].out = true
+				list = append(list, u)
+			}
+		}
+	}
+}
+
+// release tells the users of task i that it is done; of those that need only the name it leaves some may know already.
+func (p *planner) release(q *queue, users []int, i int, knowFree, onlyFree bool) {
+	for _, u := range users {
+		t := &p.tasks[u]
+		for _, w := range t.needs {
+			if w.task != i || w.free && knowFree || !w.free && onlyFree {
+				continue
+			}
+			if t.waits--; t.waits == 0 && !t.out {
+				heap.Push(q, u)
+			}
+		}
+	}
+}
+
+// inTheWay follows what task i waits for until it comes round, and finds a move in that circle whose name another one of
+// it waits for.
+func (p *planner) inTheWay(i int) int {
+	at := map[int]int{}
+	var path []int // each waits for the next
+	var free []bool
+	for {
+		if from, ok := at[i]; ok {
+			path, free = path[from:], free[from:]
+			break
+		}
+		at[i] = len(path)
+		path = append(path, i)
+		for _, w := range p.tasks[i].needs {
+			if t := &p.tasks[w.task]; !t.done && !(t.away && w.free) {
+				i = w.task
+				free = append(free, w.free)
+				break
+			}
+		}
+	}
+	found := -1
+	for k := range path {
+		next := path[(k+1)%len(path)]
+		if do := p.tasks[next].step.Do; free[k] && (do == UpMove || do == DownMove) && (found < 0 || next < found) {
+			found = next
+		}
+	}
+	return found
+}
+
+func (p *planner) moveAside(t *task) Step {
+	s := t.step
+	s.Do = UpMoveAside
+	if t.side == here {
+		s.Do = DownMoveAside
+	}
+	s.Name = TempPrefix + strconv.FormatInt(s.Remote.ID, 10)
+	s.Why = "its place is taken by what waits for its own: it makes room for a moment"
+	return s
+}
+
+// queue is a heap of tasks that wait for nothing.
+type queue struct {
+	tasks []task
+	list  []int
+}
+
+func (q *queue) Len() int           { return len(q.list) }
+func (q *queue) Less(i, j int) bool { return q.tasks[q.list[i]].rank < q.tasks[q.list[j]].rank }
+func (q *queue) Swap(i, j int)      { q.list[i], q.list[j] = q.list[j], q.list[i] }
+func (q *queue) Push(x any)         { q.list = append(q.list, x.(int)) }
+func (q *queue) Pop() any {
+	x := q.list[len(q.list)-1]
+	q.list = q.list[:len(q.list)-1]
+	return x
+}
