@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"sluice/internal/ask"
 )
 
 func answer(r Request) Response {
@@ -56,11 +58,12 @@ func TestAsk(t *testing.T) {
 
 func TestServeReplacesADeadSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "control.sock")
-	dead, err := listen(path)
+	dead, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	dead.Close() // the name stays
+	dead.SetUnlinkOnClose(false)
+	dead.Close()
 	if _, err := Ask(path, Request{Command: CommandStatus}); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("dead socket: %v", err)
 	}
@@ -85,7 +88,7 @@ func TestBadQuestions(t *testing.T) {
 		"no JSON":          "hello\n",
 		"no end of line":   `{"command":"status"}`,
 		"nothing":          "",
-		"far too long":     strings.Repeat("x", maxRequest+1),
+		"far too long":     strings.Repeat("x", ask.MaxQuestion+1),
 		"an array":         "[]\n",
 		"command a number": `{"command":1}` + "\n",
 	} {
@@ -117,7 +120,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	defer server.Close()
 	var all sync.WaitGroup
-	for range 4 * maxAtOnce {
+	for range 64 {
 		all.Go(func() {
 			if _, err := Ask(path, Request{Command: CommandStatus}); err != nil {
 				t.Error(err)

@@ -16,7 +16,7 @@ var allowed = map[string]string{
 	"parent":         "handoff stats control metrics",
 	"bench":          "client splice poll hash",
 	"bench/cmd":      "bench",
-	"control":        "stats",
+	"control":        "stats ask",
 	"worker":         "conn handler web secure store poll splice handoff stats",
 	"conn":           "handler proto poll splice stats",
 	"web":            "store stats metrics",
@@ -28,7 +28,7 @@ var allowed = map[string]string{
 	"client":         "proto splice hash proof delta state",
 	"store":          "db hash proof delta",
 	"state":          "db",
-	"proto":          "", "splice": "", "poll": "", "handoff": "", "secure": "", "stats": "", "db": "", "cli": "", "hash": "", "proof": "", "delta": "", "watch": "",
+	"proto":          "", "splice": "", "poll": "", "handoff": "", "secure": "", "stats": "", "db": "", "cli": "", "hash": "", "proof": "", "delta": "", "watch": "", "ask": "",
 	"rooms": "",
 }
 

@@ -1,9 +1,8 @@
-package control
+package ask
 
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,40 +16,44 @@ import (
 )
 
 const (
-	maxRequest = 64 << 10         // a question is a word; the rest is room for later ones
-	maxAtOnce  = 16               // a forgotten client must not use up the parent's descriptors
-	exchange   = 10 * time.Second // one question and its answer
+	// MaxQuestion is the longest question, in bytes.
+	MaxQuestion = 64 << 10
+	// Exchange is how long a question and its answer may take to travel.
+	Exchange = 10 * time.Second
+
+	maxAtOnce = 16 // a forgotten client must not use up the server's descriptors
 )
 
 // Server answers on the socket until Close.
 type Server struct {
 	listener net.Listener
-	answer   func(Request) Response
+	answer   func(question []byte) []byte
 	path     string
 	slots    chan struct{}
 	running  sync.WaitGroup
 	left     bool // another process answers on the socket now
 }
 
-// Serve binds the socket at path, replacing one a dead server left: the caller
-// holds the data folder's lock. answer is called from several goroutines.
-func Serve(path string, answer func(Request) Response) (*Server, error) {
+// Serve binds the socket at path, replacing one a dead server left: the caller holds a
+// lock that says there is no other. answer is called from several goroutines; what it gets
+// is nil if no whole line came.
+func Serve(path string, answer func(question []byte) []byte) (*Server, error) {
 	address, done, err := socketAddress(path)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("remove old control socket: %w", err)
+		return nil, fmt.Errorf("remove the old socket: %w", err)
 	}
 	listener, err := listen(address)
 	if err != nil {
-		return nil, fmt.Errorf("bind control socket %s: %w", path, err)
+		return nil, fmt.Errorf("bind the socket %s: %w", path, err)
 	}
 	return newServer(listener, path, answer), nil
 }
 
-func newServer(listener net.Listener, path string, answer func(Request) Response) *Server {
+func newServer(listener net.Listener, path string, answer func(question []byte) []byte) *Server {
 	s := &Server{listener: listener, answer: answer, path: path, slots: make(chan struct{}, maxAtOnce)}
 	s.running.Add(1)
 	go s.accept()
@@ -59,15 +62,15 @@ func newServer(listener net.Listener, path string, answer func(Request) Response
 
 // Adopt answers on a socket another process has bound at path, and takes ownership of fd,
 // which is its listener. Questions that wait in it are answered too.
-func Adopt(fd int, path string, answer func(Request) Response) (*Server, error) {
+func Adopt(fd int, path string, answer func(question []byte) []byte) (*Server, error) {
 	file := os.NewFile(uintptr(fd), path)
 	if file == nil {
-		return nil, fmt.Errorf("adopt the control socket: no descriptor")
+		return nil, fmt.Errorf("adopt the socket: no descriptor")
 	}
 	defer file.Close() // FileListener makes a copy
 	listener, err := net.FileListener(file)
 	if err != nil {
-		return nil, fmt.Errorf("adopt the control socket: %w", err)
+		return nil, fmt.Errorf("adopt the socket: %w", err)
 	}
 	return newServer(listener, path, answer), nil
 }
@@ -76,7 +79,7 @@ func Adopt(fd int, path string, answer func(Request) Response) (*Server, error) 
 func (s *Server) Duplicate() (int, error) {
 	raw, err := s.listener.(*net.UnixListener).SyscallConn()
 	if err != nil {
-		return -1, fmt.Errorf("copy the control socket: %w", err)
+		return -1, fmt.Errorf("copy the socket: %w", err)
 	}
 	fd, failed := -1, error(nil)
 	err = raw.Control(func(own uintptr) { fd, failed = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
@@ -84,7 +87,7 @@ func (s *Server) Duplicate() (int, error) {
 		err = failed
 	}
 	if err != nil {
-		return -1, fmt.Errorf("copy the control socket: %w", err)
+		return -1, fmt.Errorf("copy the socket: %w", err)
 	}
 	return fd, nil
 }
@@ -142,37 +145,23 @@ func (s *Server) accept() {
 // serve answers one connection and closes it.
 func (s *Server) serve(conn net.Conn) {
 	defer conn.Close()
-	if err := conn.SetReadDeadline(time.Now().Add(exchange)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(Exchange)); err != nil {
 		return
 	}
-	var response Response
-	request, err := readRequest(conn)
+	question, err := readLine(conn)
 	if err != nil {
-		response.Error = err.Error()
-	} else {
-		response = s.answer(request)
+		question = nil
 	}
-	line, err := json.Marshal(response)
-	if err != nil {
-		line, _ = json.Marshal(Response{Error: "BUG: the answer has no JSON form: " + err.Error()})
-	}
-	if err := conn.SetWriteDeadline(time.Now().Add(exchange)); err != nil {
+	line := s.answer(question)
+	if err := conn.SetWriteDeadline(time.Now().Add(Exchange)); err != nil {
 		return
 	}
 	// The only reason for a failure is a client that has gone.
 	_, _ = conn.Write(append(line, '\n'))
 }
 
-func readRequest(r io.Reader) (Request, error) {
-	var request Request
-	line, err := bufio.NewReader(io.LimitReader(r, maxRequest)).ReadBytes('\n')
-	if err != nil {
-		return request, fmt.Errorf("want one line of JSON of at most %d bytes", maxRequest)
-	}
-	if err := json.Unmarshal(line, &request); err != nil {
-		return request, fmt.Errorf("read the question: %w", err)
-	}
-	return request, nil
+func readLine(r io.Reader) ([]byte, error) {
+	return bufio.NewReader(io.LimitReader(r, MaxQuestion)).ReadBytes('\n')
 }
 
 // Close stops answering, ends what is open and removes the socket.
@@ -187,7 +176,7 @@ func (s *Server) Close() error {
 	}
 	s.running.Wait()
 	if err != nil {
-		return fmt.Errorf("close control socket: %w", err)
+		return fmt.Errorf("close the socket: %w", err)
 	}
 	return nil
 }
