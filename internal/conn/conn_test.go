@@ -55,6 +55,7 @@ func TestDownload(t *testing.T) {
 		"nothing": func(*script) []handler.Part { return nil },
 		"bytes":   func(*script) []handler.Part { return []handler.Part{{Bytes: big[:100]}, {Bytes: big[100:5000]}} },
 		"source":  func(s *script) []handler.Part { return []handler.Part{s.file(big)} },
+		"cold":    func(s *script) []handler.Part { return []handler.Part{s.cold(s.file(big))} },
 		"mixed": func(s *script) []handler.Part {
 			return []handler.Part{{Bytes: big[:10]}, s.file(big[10:70_000]), {Bytes: nil}, {Bytes: big[70_000:2_000_000]}, s.file(big[2_000_000:])}
 		},

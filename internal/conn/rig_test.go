@@ -25,6 +25,9 @@ import (
 	"sluice/internal/stats"
 )
 
+// patience is how long a test waits for what is sure to come, on a machine that does much else.
+const patience = 20 * time.Second
+
 // rig is a loop with a set of connections behind a listener, and a script in the handler's place.
 type rig struct {
 	t       testing.TB
@@ -144,7 +147,7 @@ func newRig(t testing.TB, o options) *rig {
 			}
 		}
 		page.Close()
-		deadline := time.Now().Add(5 * time.Second)
+		deadline := time.Now().Add(patience)
 		for runtime.NumGoroutine() > goroutines && time.Now().Before(deadline) {
 			time.Sleep(time.Millisecond)
 		}
@@ -181,7 +184,7 @@ func (r *rig) sync() { r.on(func() {}) }
 
 func (r *rig) waitFor(what string, f func() bool) {
 	r.t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(patience)
 	for r.sync(); !f(); r.sync() {
 		if time.Now().After(deadline) {
 			r.t.Fatalf("waited in vain for %s", what)
@@ -201,6 +204,21 @@ func (r *rig) waitState(s state) {
 			}
 		})
 		return found
+	})
+}
+
+// setLimits sets the limits of all connections, those that wait already too: what is still on its way into a state is not to
+// be ended by them, however slow the machine.
+func (r *rig) setLimits(limit time.Duration) {
+	r.on(func() {
+		l := &r.set.limits
+		l.Idle, l.IdleBefore, l.Header, l.RateWindow, l.Linger = limit, limit, limit, limit, limit
+		for c := range r.set.conns {
+			if f := c.front; f != nil {
+				f.rateEnd, f.park.Until = timeZero, r.loop.Now().Add(limit)
+			}
+			c.arm(table[c.state].limit)
+		}
 	})
 }
 
@@ -282,7 +300,7 @@ func (c *client) ask(ty proto.Type, number uint32, header, body []byte) {
 func (c *client) bytes(b []byte) {
 	c.t.Helper()
 	c.rig.sync()
-	c.SetWriteDeadline(time.Now().Add(5 * time.Second))
+	c.SetWriteDeadline(time.Now().Add(patience))
 	if _, err := c.Write(b); err != nil {
 		c.t.Fatalf("client: %v", err)
 	}
@@ -299,7 +317,7 @@ func (c *client) reply() (proto.Prelude, []byte, []byte) {
 }
 
 func (c *client) tryReply() (p proto.Prelude, header, body []byte, err error) {
-	c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	c.SetReadDeadline(time.Now().Add(patience))
 	defer c.rig.sync()
 	var b [proto.PreludeLen]byte
 	if _, err = io.ReadFull(c, b[:]); err != nil {
@@ -338,7 +356,7 @@ func (c *client) want(ty proto.Type, number uint32, code proto.Code) (proto.Prel
 // ends reads to the end of the connection, which must come.
 func (c *client) ends() {
 	c.t.Helper()
-	c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	c.SetReadDeadline(time.Now().Add(patience))
 	if _, err := io.Copy(io.Discard, c); err != nil && !strings.Contains(err.Error(), "reset") {
 		c.t.Fatalf("the connection does not end: %v", err)
 	}

@@ -2,6 +2,7 @@ package conn
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"sluice/internal/handler"
 	"sluice/internal/proto"
@@ -272,6 +275,39 @@ func (s *script) file(b []byte) handler.Part {
 	}
 	s.opened.Add(1)
 	return handler.Part{Source: &source{s: s, f: f}, Length: int64(len(b))}
+}
+
+// neverReady makes a source of zeros that no read gets that is not to wait, as of a disk. Of a file whose pages were taken
+// out of memory that cannot be said: such a read makes the kernel fetch them, and where the machine is busy they are there
+// before it returns.
+func (s *script) neverReady(length int64) handler.Part {
+	f, err := os.Open("/dev/full")
+	if err != nil {
+		s.t.Error(err)
+	}
+	s.opened.Add(1)
+	return handler.Part{Source: &source{s: s, f: f}, Length: length}
+}
+
+// cold takes a source's pages out of memory. A page that another core has just put there is passed over at first. It is
+// called in a job, which must come back: a file system that keeps files in memory fails the test. It does not ask by a
+// read, even one that does not wait: the kernel would begin to read ahead.
+func (s *script) cold(p handler.Part) handler.Part {
+	fd := p.Source.FD()
+	for range 600 {
+		var cached unix.Cachestat_t
+		if err := errors.Join(unix.Fsync(fd), unix.Fadvise(fd, 0, 0, unix.FADV_DONTNEED)); err != nil {
+			s.t.Error(err)
+			return p
+		}
+		err := unix.Cachestat(uint(fd), &unix.CachestatRange{}, &cached, 0)
+		if err == nil && cached.Cache == 0 || err == unix.ENOSYS { // before Linux 6.5 nobody knows
+			return p
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	s.t.Error("the file stays in memory: its file system keeps it there, and TMPDIR must be on another")
+	return p
 }
 
 func (x *source) FD() int { return int(x.f.Fd()) }
