@@ -53,7 +53,7 @@ func (h *hands) carry(s Step) error {
 	case UpSet:
 		h.server[r].Mode, h.server[r].Mtime = l.Mode, l.Mtime
 		h.w.touch(there, h.server[r])
-		h.copyMeta(s, l, r)
+		return h.after(s, l, r)
 	case DownSet:
 		f := h.disk[l]
 		if f == nil {
@@ -62,7 +62,7 @@ func (h *hands) carry(s Step) error {
 		}
 		f.Mode, f.Mtime, f.Facts.Mtime = r.Mode, r.Mtime, r.Mtime
 		h.w.touch(here, f)
-		h.copyMeta(s, l, r)
+		return h.after(s, l, r)
 	case UpDelete:
 		if len(h.server[r].Children) > 0 {
 			return errors.New("not empty")
@@ -206,15 +206,12 @@ func (h *hands) placed(s Step, l, r *Entry) {
 	}
 }
 
-func (h *hands) copyMeta(s Step, l, r *Entry) {
-	e := h.server[r]
-	n := h.w.rows[r.ID]
-	if n == nil {
-		h.whole(s, l, r)
-		n = h.w.rows[r.ID]
+// after remembers what setting mode and time has completed.
+func (h *hands) after(s Step, l, r *Entry) error {
+	if h.local.ByID[r.Parent.ID] != l.Parent || l.Name != r.Name {
+		return errors.New("set at two places")
 	}
-	n.e.Mode, n.e.Mtime, n.e.Version, n.e.Facts = e.Mode, e.Mtime, e.Version, h.disk[l].Facts
-	if s.Agreed != nil && s.Agreed.ID != r.ID {
-		h.whole(s, l, r)
-	}
+	r.Mode, r.Mtime, r.Version = h.server[r].Mode, h.server[r].Mtime, h.server[r].Version
+	h.whole(s, l, r)
+	return nil
 }

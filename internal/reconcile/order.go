@@ -108,6 +108,9 @@ func (p *planner) need(i int) bool {
 	}
 	if n.settle[t.side] != i {
 		wait(n.settle[t.side], false)
+		if t.step.Do != UpPut {
+			wait(n.settle[t.side.other()], false) // both have the one place by then
+		}
 		return true
 	}
 	if n.aside {

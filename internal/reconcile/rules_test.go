@@ -39,10 +39,7 @@ func play(t *testing.T, scenes []scene) {
 				commands(w, there, s.there)
 				w.sync(3)
 				if got := w.shape(w.disk); got != s.want || w.asides != s.asides {
-					for _, step := range w.steps {
-						t.Log(describe(step), step.Why)
-					}
-					t.Fatalf("%d asides, %s; want %d, %s", w.asides, got, s.asides, s.want)
+					t.Fatalf("%d asides, %s; want %d, %s\n%s", w.asides, got, s.asides, s.want, w.told())
 				}
 			})
 		}

@@ -38,6 +38,8 @@ const (
 // entries have when the step's turn comes: an entry that an earlier step moved has its new one, and the folder of an entry
 // is found by its number.
 //
+// After a put, a fetch, a set or a folder made both sides are the same in everything; after a move they have the same place.
+//
 // Agreed is what was remembered. A step that has made both sides the same replaces it, also where the number is another one
 // by then (what was kept is made anew on the server, or stands for what replaced it). An Aside with Agreed says that the
 // local entry is no longer that node: forget Agreed first, then rename. An Aside without keeps its number, if it has one.

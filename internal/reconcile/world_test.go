@@ -24,10 +24,10 @@ type world struct {
 	node    int64
 	version int64
 
-	steps    []Step
+	steps    []Do     // of the last sync
+	took     []string // the same in words
 	refused  []string
 	asides   int
-	union    map[string]bool // names that there were when the last sync began
 	contents map[string]string
 }
 
@@ -254,7 +254,7 @@ func (w *world) agreed() *Tree {
 		for _, id := range kids[parent.ID] {
 			e := w.rows[id].e
 			if parent.Children[e.Name] != nil {
-				w.t.Fatalf("two rows for %q", e.Name)
+				w.t.Fatalf("two rows for %q\n%s", e.Name, w.told())
 			}
 			t.Add(parent, &e)
 			count++
@@ -263,7 +263,7 @@ func (w *world) agreed() *Tree {
 	}
 	add(t.Root)
 	if rest := len(w.rows) - count; rest > 1 || rest == 1 && w.rows[1] == nil {
-		w.t.Fatalf("%d rows hang in the air", rest)
+		w.t.Fatalf("%d rows hang in the air\n%s", rest, w.told())
 	}
 	return t
 }
@@ -288,7 +288,7 @@ func (w *world) round() int {
 		if reads == 0 {
 			break
 		}
-		w.steps = append(w.steps, steps...)
+		w.took = append(w.took, "files are read")
 		steps = Plan(agreed, local, remote, o)
 	}
 	h := &hands{w: w, local: local, remote: remote, disk: disk, server: server}
@@ -296,8 +296,9 @@ func (w *world) round() int {
 		if s.Why == "" {
 			w.t.Fatalf("%v of %q has no reason", s.Do, pathOf(s))
 		}
-		w.steps = append(w.steps, s)
+		w.steps = append(w.steps, s.Do)
 		text := describe(s)
+		w.took = append(w.took, text+": "+s.Why)
 		if err := h.carry(s); err != nil {
 			w.refused = append(w.refused, fmt.Sprintf("%s: %v", text, err))
 		}
@@ -329,35 +330,36 @@ func describe(s Step) string {
 	return out
 }
 
-// sync goes on until nothing is left to do.
-func (w *world) sync(most int) {
+func (w *world) told() string {
+	text := ""
+	for _, s := range w.took {
+		text += "  " + s + "\n"
+	}
+	return text
+}
+
+// sync goes on until nothing is left to do, and tells in how many rounds something was.
+func (w *world) sync(most int) int {
 	w.t.Helper()
-	w.steps, w.refused = nil, nil
-	before := fmt.Sprintf("disk:   %s\nserver: %s", w.shape(w.disk), w.shape(w.server))
+	w.took, w.steps, w.refused = nil, nil, nil
+	l, r := w.shape(w.disk), w.shape(w.server)
 	fail := func(format string, args ...any) {
 		w.t.Helper()
-		text := before
-		for _, s := range w.steps {
-			text += "\n  " + describe(s) + "  (" + s.Why + ")"
-		}
-		text += fmt.Sprintf("\ndisk:   %s\nserver: %s", w.shape(w.disk), w.shape(w.server))
-		w.t.Fatalf("%s\n%s", fmt.Sprintf(format, args...), text)
+		w.t.Fatalf("%s\ndisk:   %s\nserver: %s\n%sdisk:   %s\nserver: %s", fmt.Sprintf(format, args...), l, r, w.told(), w.shape(w.disk), w.shape(w.server))
 	}
-	for n := 1; ; n++ {
-		steps := w.round()
+	n := 0
+	for ; w.round() > 0; n++ {
 		if len(w.refused) > 0 {
 			fail("refused: %s", strings.Join(w.refused, "; "))
 		}
-		if steps == 0 {
-			break
-		}
-		if n > most {
+		if n == most {
 			fail("no end after %d rounds", most)
 		}
 	}
-	if l, r := w.shape(w.disk), w.shape(w.server); l != r {
+	if w.shape(w.disk) != w.shape(w.server) {
 		fail("the sides differ")
 	}
+	return n
 }
 
 func TestWorld(t *testing.T) {
