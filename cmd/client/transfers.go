@@ -204,23 +204,15 @@ next:
 				continue next
 			}
 		}
-		return "", nil, missingError(fmt.Sprintf("there is no transfer %d: see `sluice transfers ls`", id))
+		return "", nil, notFoundError(fmt.Sprintf("there is no transfer %d: see `sluice transfers ls`", id))
 	}
 	return path, list, nil
 }
 
-// missingError is something that was named and is not there.
-type missingError string
-
-func (e missingError) Error() string { return string(e) }
-func (e missingError) ExitCode() int { return client.ExitNotFound }
-
 // onEach makes a command that does something with each transfer that is named. What fails does not keep it from the next.
 func (p *program) onEach(use, short, example, done string, do func(ctx context.Context, path string, u *syncer.Unfinished) error) *cobra.Command {
 	var every, dry bool
-	c := p.command(&cobra.Command{Use: use, Short: short, Example: example}, nil)
-	c.RunE = func(_ *cobra.Command, args []string) error {
-		p.started = true
+	c := p.command(&cobra.Command{Use: use, Short: short, Example: example}, func(ctx context.Context, args []string) error {
 		path, list, err := p.chosen(args, every)
 		if err != nil {
 			return err
@@ -229,7 +221,7 @@ func (p *program) onEach(use, short, example, done string, do func(ctx context.C
 		for i := range list {
 			u := &list[i]
 			if !dry {
-				err = do(p.ctx, path, u)
+				err = do(ctx, path, u)
 			}
 			if err != nil {
 				failed = append(failed, fmt.Errorf("transfer %d: %w", u.ID, err))
@@ -248,12 +240,12 @@ func (p *program) onEach(use, short, example, done string, do func(ctx context.C
 			if err != nil {
 				return err
 			}
-			if p.ctx.Err() != nil {
-				return p.ctx.Err()
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
 		}
 		return errors.Join(failed...)
-	}
+	})
 	c.Flags().BoolVar(&every, "all", false, "all that are not done")
 	dryRun(c.Flags(), &dry)
 	return c
