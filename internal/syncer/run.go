@@ -188,12 +188,31 @@ func lockRun(path string, id int64) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("open a transfer's lock: %w", err)
 	}
-	if _, err := retry(func() (int, error) { return 0, unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) }); err != nil {
+	whole := unix.Flock_t{Type: unix.F_WRLCK}
+	if _, err := retry(func() (int, error) { return 0, unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &whole) }); err != nil {
 		unix.Close(fd)
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = errRunning
+		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+			return -1, errRunning
 		}
-		return -1, err
+		return -1, fmt.Errorf("lock a transfer: %w", err)
 	}
 	return fd, nil
+}
+
+// runs tells whether a run's file is locked. It does not take the lock, not even for a moment: a run that begins meanwhile
+// would not be remembered.
+func runs(path string, id int64) (bool, error) {
+	fd, err := retry(func() (int, error) { return unix.Open(runLock(path, id), unix.O_RDONLY|unix.O_CLOEXEC, 0) })
+	if errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("open a transfer's lock: %w", err)
+	}
+	defer unix.Close(fd)
+	whole := unix.Flock_t{Type: unix.F_WRLCK}
+	if _, err := retry(func() (int, error) { return 0, unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &whole) }); err != nil {
+		return false, fmt.Errorf("ask for a transfer's lock: %w", err)
+	}
+	return whole.Type != unix.F_UNLCK, nil
 }

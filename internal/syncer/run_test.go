@@ -87,6 +87,50 @@ func TestRunKilled(t *testing.T) {
 	}
 }
 
+// Who lists what is not done never keeps a run from its lock.
+func TestRunListed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	over, asked := make(chan struct{}), make(chan int, 1)
+	go func() {
+		n := 0
+		for ; ; n++ {
+			select {
+			case <-over:
+				asked <- n
+				return
+			default:
+			}
+			if _, err := runs(path, 1); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	held := 0
+	for range 5000 {
+		fd, err := lockRun(path, 1)
+		if err != nil {
+			t.Errorf("after %d times: %v", held, err)
+			break
+		}
+		if held++; held%100 == 0 {
+			if live, err := runs(path, 1); err != nil || !live {
+				t.Errorf("a run is said to be over, %v", err)
+			}
+		}
+		unix.Close(fd)
+	}
+	close(over)
+	if n := <-asked; n == 0 {
+		t.Error("nobody asked")
+	}
+	if live, err := runs(path, 1); err != nil || live {
+		t.Errorf("a run that is over is said to live, %v", err)
+	}
+	if live, err := runs(path, 2); err != nil || live {
+		t.Errorf("a run that never was is said to live, %v", err)
+	}
+}
+
 func TestCancelRun(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "state.db")

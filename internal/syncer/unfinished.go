@@ -57,11 +57,10 @@ func AllUnfinished(path string) ([]Unfinished, error) {
 	}
 	all := make([]Unfinished, len(transfers))
 	for i, t := range transfers {
-		fd, err := lockRun(path, t.ID)
-		if err == nil {
-			unix.Close(fd)
+		all[i].Transfer = t
+		if all[i].Running, err = runs(path, t.ID); err != nil {
+			return nil, err
 		}
-		all[i] = Unfinished{Transfer: t, Running: errors.Is(err, errRunning)}
 	}
 	return all, nil
 }
