@@ -25,13 +25,7 @@ var (
 		{name: "since", want: anInteger, most: math.MaxInt64},
 		{name: "wait_ms", want: anInteger, most: MaxWaitMs, optional: true},
 	}
-	pageField          = field{name: "entries", want: anArray, most: MaxBatch}
-	changesReplyFields = []field{
-		{name: "epoch", want: anInteger, most: math.MaxInt64},
-		{name: "journal", want: anInteger, most: math.MaxInt64},
-		{name: "more", want: aBool, optional: true},
-		pageField,
-	}
+	changesReplyFields = pageFields(field{name: "entries", want: anArray, most: MaxBatch})
 )
 
 // ParseChanges reads the header of a changes.
@@ -63,37 +57,24 @@ func (x *Changes) Append(b []byte) []byte {
 // ParseChangesReply reads the header of the reply to a changes.
 func ParseChangesReply(raw []byte) (*ChangesReply, error) {
 	x := &ChangesReply{}
-	err := parse(raw, MaxReplyHeader, changesReplyFields, func(name string, v *value) {
-		switch name {
-		case "epoch":
-			x.Epoch = v.n
-		case "journal":
-			x.Journal = v.n
-		case "more":
-			x.More = v.n != 0
-		case "entries":
-			r := newEntryReader()
-			x.Entries = make([]Entry, 0, v.in.left()/160+1) // about what a file takes
-			v.err = pageField.each(v, func(i int, in *cursor) *Error {
-				e, err := r.read(in, shapeRoot|shapeDeleted)
-				if err == nil && i > 0 && e.Version < x.Entries[i-1].Version {
-					err = Errorf(BadHeader, "versions fall")
-				}
-				x.Entries = append(x.Entries, e)
-				return err
-			})
+	r := newEntryReader()
+	p, err := parsePage(raw, changesReplyFields, func(i int, in *cursor) *Error {
+		if i == 0 {
+			x.Entries = entriesFor(in)
 		}
+		e, err := r.read(in, shapeRoot|shapeDeleted)
+		if err == nil && i > 0 && e.Version < x.Entries[i-1].Version {
+			err = Errorf(BadHeader, "versions fall")
+		}
+		x.Entries = append(x.Entries, e)
+		return err
 	})
-	if err == nil && x.More && len(x.Entries) == 0 {
-		err = Errorf(BadHeader, "more after an empty page")
-	}
+	x.Epoch, x.Journal, x.More = p.epoch, p.journal, p.more
 	return result(x, err)
 }
 
 // Append appends the header as JSON to b.
 func (x *ChangesReply) Append(b []byte) []byte {
-	b = appendInt(append(b, '{'), "epoch", x.Epoch)
-	b = appendInt(b, "journal", x.Journal)
-	b = appendTrue(b, "more", x.More)
-	return closeObject(appendEntries(b, x.Entries))
+	b = page{x.Epoch, x.Journal, x.More}.append(b)
+	return closeObject(appendObjects(b, "entries", x.Entries, (*Entry).Append))
 }

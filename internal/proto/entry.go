@@ -150,10 +150,5 @@ func (e *Entry) Append(b []byte) []byte {
 	return closeObject(b)
 }
 
-func appendEntries(b []byte, entries []Entry) []byte {
-	b = append(appendField(b, "entries"), '[')
-	for i := range entries {
-		b = append(entries[i].Append(b), ',')
-	}
-	return append(closeArray(b), ',')
-}
+// entriesFor has room for the entries before which a cursor stands: 160 bytes are about what a file takes.
+func entriesFor(in *cursor) []Entry { return make([]Entry, 0, in.left()/160+1) }

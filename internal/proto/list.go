@@ -28,13 +28,7 @@ var (
 		{name: "at", want: anInteger, most: math.MaxInt64, optional: true},
 	}
 	// How many entries a page of list may have is ruled by MaxReplyHeader alone.
-	entriesField    = field{name: "entries", want: anArray, most: math.MaxInt64}
-	listReplyFields = []field{
-		{name: "epoch", want: anInteger, most: math.MaxInt64},
-		{name: "journal", want: anInteger, most: math.MaxInt64},
-		{name: "more", want: aBool, optional: true},
-		entriesField,
-	}
+	listReplyFields = pageFields(field{name: "entries", want: anArray, most: math.MaxInt64})
 )
 
 // ParseList reads the header of a list.
@@ -69,34 +63,21 @@ func (x *List) Append(b []byte) []byte {
 // ParseListReply reads the header of the reply to a list.
 func ParseListReply(raw []byte) (*ListReply, error) {
 	x := &ListReply{}
-	err := parse(raw, MaxReplyHeader, listReplyFields, func(name string, v *value) {
-		switch name {
-		case "epoch":
-			x.Epoch = v.n
-		case "journal":
-			x.Journal = v.n
-		case "more":
-			x.More = v.n != 0
-		case "entries":
-			r := newEntryReader()
-			x.Entries = make([]Entry, 0, v.in.left()/160+1) // about what a file takes
-			v.err = entriesField.each(v, func(_ int, in *cursor) *Error {
-				e, err := r.read(in, 0)
-				x.Entries = append(x.Entries, e)
-				return err
-			})
+	r := newEntryReader()
+	p, err := parsePage(raw, listReplyFields, func(i int, in *cursor) *Error {
+		if i == 0 {
+			x.Entries = entriesFor(in)
 		}
+		e, err := r.read(in, 0)
+		x.Entries = append(x.Entries, e)
+		return err
 	})
-	if err == nil && x.More && len(x.Entries) == 0 {
-		err = Errorf(BadHeader, "more after an empty page")
-	}
+	x.Epoch, x.Journal, x.More = p.epoch, p.journal, p.more
 	return result(x, err)
 }
 
 // Append appends the header as JSON to b.
 func (x *ListReply) Append(b []byte) []byte {
-	b = appendInt(append(b, '{'), "epoch", x.Epoch)
-	b = appendInt(b, "journal", x.Journal)
-	b = appendTrue(b, "more", x.More)
-	return closeObject(appendEntries(b, x.Entries))
+	b = page{x.Epoch, x.Journal, x.More}.append(b)
+	return closeObject(appendObjects(b, "entries", x.Entries, (*Entry).Append))
 }

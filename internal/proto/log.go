@@ -154,11 +154,7 @@ func (x *LogReply) Append(b []byte) []byte {
 	b = appendInt(append(b, '{'), "epoch", x.Epoch)
 	b = appendInt(b, "journal", x.Journal)
 	b = appendOptional(b, "next", x.Next)
-	b = append(appendField(b, "events"), '[')
-	for i := range x.Events {
-		b = append(x.Events[i].Append(b), ',')
-	}
-	return closeObject(append(closeArray(b), ','))
+	return closeObject(appendObjects(b, "events", x.Events, (*Event).Append))
 }
 
 // Append appends the event as JSON to b.

@@ -115,7 +115,7 @@ func ParseStatReply(raw []byte) (*StatReply, error) {
 func (x *StatReply) Append(b []byte) []byte {
 	b = appendInt(append(b, '{'), "epoch", x.Epoch)
 	b = appendInt(b, "journal", x.Journal)
-	return closeObject(appendEntries(b, x.Entries))
+	return closeObject(appendObjects(b, "entries", x.Entries, (*Entry).Append))
 }
 
 // statAnswers: the node asked for, then the names asked for, or the first of them.

@@ -33,14 +33,8 @@ var (
 		{name: "namespace", want: anInteger, most: math.MaxInt64, optional: true},
 		{name: "before", want: anInteger, most: math.MaxInt64, optional: true},
 	}
-	trashedField     = field{name: "names", want: anArray, most: MaxBatch}
-	trashReplyFields = []field{
-		{name: "epoch", want: anInteger, most: math.MaxInt64},
-		{name: "journal", want: anInteger, most: math.MaxInt64},
-		{name: "more", want: aBool, optional: true},
-		trashedField,
-	}
-	trashedFields = []field{
+	trashReplyFields = pageFields(field{name: "names", want: anArray, most: MaxBatch})
+	trashedFields    = []field{
 		{name: "number", want: anInteger, least: 1, most: math.MaxInt64},
 		{name: "node", want: anInteger, least: 1, most: math.MaxInt64},
 		{name: "kind", want: aWord, words: kindWords},
@@ -73,26 +67,13 @@ func (x *Trash) Append(b []byte) []byte {
 // ParseTrashReply reads the header of the reply to a trash.
 func ParseTrashReply(raw []byte) (*TrashReply, error) {
 	x := &TrashReply{}
-	err := parse(raw, MaxReplyHeader, trashReplyFields, func(name string, v *value) {
-		switch name {
-		case "epoch":
-			x.Epoch = v.n
-		case "journal":
-			x.Journal = v.n
-		case "more":
-			x.More = v.n != 0
-		case "names":
-			v.err = trashedField.each(v, func(_ int, in *cursor) *Error {
-				var t Trashed
-				_, err := walk(in, trashedFields, t.set)
-				x.Names = append(x.Names, t)
-				return err
-			})
-		}
+	p, err := parsePage(raw, trashReplyFields, func(_ int, in *cursor) *Error {
+		var t Trashed
+		_, err := walk(in, trashedFields, t.set)
+		x.Names = append(x.Names, t)
+		return err
 	})
-	if err == nil && x.More && len(x.Names) == 0 {
-		err = Errorf(BadHeader, "more after an empty page")
-	}
+	x.Epoch, x.Journal, x.More = p.epoch, p.journal, p.more
 	return result(x, err)
 }
 
@@ -119,14 +100,8 @@ func (t *Trashed) set(name string, v *value) {
 
 // Append appends the header as JSON to b.
 func (x *TrashReply) Append(b []byte) []byte {
-	b = appendInt(append(b, '{'), "epoch", x.Epoch)
-	b = appendInt(b, "journal", x.Journal)
-	b = appendTrue(b, "more", x.More)
-	b = append(appendField(b, "names"), '[')
-	for i := range x.Names {
-		b = append(x.Names[i].Append(b), ',')
-	}
-	return closeObject(append(closeArray(b), ','))
+	b = page{x.Epoch, x.Journal, x.More}.append(b)
+	return closeObject(appendObjects(b, "names", x.Names, (*Trashed).Append))
 }
 
 // Append appends the name as JSON to b.

@@ -99,11 +99,7 @@ func (u *Unfinished) set(name string, v *value) {
 
 // Append appends the header as JSON to b.
 func (x *UploadsReply) Append(b []byte) []byte {
-	b = append(appendField(append(b, '{'), "uploads"), '[')
-	for i := range x.Uploads {
-		b = append(x.Uploads[i].append(b), ',')
-	}
-	b = append(closeArray(b), ',')
+	b = appendObjects(append(b, '{'), "uploads", x.Uploads, (*Unfinished).append)
 	return closeObject(appendTrue(b, "more", x.More))
 }
 

@@ -50,13 +50,7 @@ var (
 		pathField,
 		{name: "before", want: anInteger, most: math.MaxInt64, optional: true},
 	}
-	keptField           = field{name: "versions", want: anArray, most: MaxBatch}
-	versionsReplyFields = []field{
-		{name: "epoch", want: anInteger, most: math.MaxInt64},
-		{name: "journal", want: anInteger, most: math.MaxInt64},
-		{name: "more", want: aBool, optional: true},
-		keptField,
-	}
+	versionsReplyFields = pageFields(field{name: "versions", want: anArray, most: MaxBatch})
 	// The fields of an entry without its last one, so that their bits are an entry's, and a version's own.
 	keptFields = append(entryFields[:len(entryFields)-1:len(entryFields)-1],
 		field{name: "made", want: anInteger, most: math.MaxInt64, optional: true},
@@ -98,25 +92,12 @@ func (x *Versions) Append(b []byte) []byte {
 // ParseVersionsReply reads the header of the reply to a versions.
 func ParseVersionsReply(raw []byte) (*VersionsReply, error) {
 	x := &VersionsReply{}
-	err := parse(raw, MaxReplyHeader, versionsReplyFields, func(name string, v *value) {
-		switch name {
-		case "epoch":
-			x.Epoch = v.n
-		case "journal":
-			x.Journal = v.n
-		case "more":
-			x.More = v.n != 0
-		case "versions":
-			v.err = keptField.each(v, func(_ int, in *cursor) *Error {
-				k, err := readKept(in)
-				x.Versions = append(x.Versions, k)
-				return err
-			})
-		}
+	p, err := parsePage(raw, versionsReplyFields, func(_ int, in *cursor) *Error {
+		k, err := readKept(in)
+		x.Versions = append(x.Versions, k)
+		return err
 	})
-	if err == nil && x.More && len(x.Versions) == 0 {
-		err = Errorf(BadHeader, "more after an empty page")
-	}
+	x.Epoch, x.Journal, x.More = p.epoch, p.journal, p.more
 	return result(x, err)
 }
 
@@ -153,14 +134,8 @@ func readKept(in *cursor) (KeptVersion, *Error) {
 
 // Append appends the header as JSON to b.
 func (x *VersionsReply) Append(b []byte) []byte {
-	b = appendInt(append(b, '{'), "epoch", x.Epoch)
-	b = appendInt(b, "journal", x.Journal)
-	b = appendTrue(b, "more", x.More)
-	b = append(appendField(b, "versions"), '[')
-	for i := range x.Versions {
-		b = append(x.Versions[i].Append(b), ',')
-	}
-	return closeObject(append(closeArray(b), ','))
+	b = page{x.Epoch, x.Journal, x.More}.append(b)
+	return closeObject(appendObjects(b, "versions", x.Versions, (*KeptVersion).Append))
 }
 
 // Append appends the version as JSON to b.

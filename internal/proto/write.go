@@ -59,6 +59,14 @@ func appendHashes(b []byte, name string, hashes []Hash) []byte {
 	return append(closeArray(b), ',')
 }
 
+func appendObjects[T any](b []byte, name string, list []T, add func(*T, []byte) []byte) []byte {
+	b = append(appendField(b, name), '[')
+	for i := range list {
+		b = append(add(&list[i], b), ',')
+	}
+	return append(closeArray(b), ',')
+}
+
 func closeObject(b []byte) []byte { return closeWith(b, '}') }
 func closeArray(b []byte) []byte  { return closeWith(b, ']') }
 
