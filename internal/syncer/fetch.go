@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -23,41 +21,6 @@ type content struct {
 	hash client.Hash
 	size int64
 	to   []Step
-}
-
-// fetch brings contents, writes them to temporary files and has them published.
-func (p *puller) fetch(ctx context.Context, files []Step) {
-	small, large := contents(files)
-	pub := newPublisher(p, ctx, len(files) < syncEachBelow)
-	var group sync.WaitGroup
-	var next atomic.Int64
-	batches := cut(small, p.Server.Connections())
-	for range min(p.Server.Connections(), len(batches)) {
-		group.Go(func() {
-			f := fetcher{p: p, pub: pub}
-			for ctx.Err() == nil && !p.stopped() {
-				i := int(next.Add(1)) - 1
-				if i >= len(batches) {
-					return
-				}
-				if err := f.batch(ctx, batches[i]); err != nil {
-					p.fail(err)
-				}
-			}
-		})
-	}
-	group.Go(func() {
-		for _, c := range large {
-			if ctx.Err() != nil || p.stopped() {
-				return
-			}
-			if err := p.fetchLarge(ctx, pub, c); err != nil {
-				p.fail(err)
-			}
-		}
-	})
-	group.Wait()
-	pub.close()
 }
 
 // contents gathers the names of each content, in order of first need.
@@ -103,7 +66,7 @@ func cut(list []*content, lanes int) [][]*content {
 
 // fetcher is one goroutine that fetches batches.
 type fetcher struct {
-	p      *puller
+	p      *receiver
 	pub    *publisher
 	buf    []byte
 	hashes []client.Hash
@@ -157,20 +120,19 @@ func (f *fetcher) write(c *content, got *client.Got) error {
 			reason = fmt.Sprintf("the server listed it with %d bytes and sent %d", c.size, len(got.Data))
 		}
 		if reason != "" {
-			f.p.missed(s.Src)
-			f.p.problem(Problem{Path: s.Src.Path(), Reason: reason})
+			f.p.missed(s, "", errors.New(reason))
 			continue
 		}
 		if !f.enter(s) {
 			continue
 		}
 		w := written{Step: s, temp: f.p.temps.name(), dev: f.dev, synced: f.pub.each}
-		if err := writeTemp(f.folder, w.temp, s.Src, got.Data, f.pub.each); err != nil {
+		var err error
+		if w.ino, err = writeTemp(f.folder, w.temp, s.Src, got.Data, f.pub.each); err != nil {
 			if full := fullDisk(err); full != nil {
 				return full
 			}
-			f.p.missed(s.Src)
-			f.p.problemAt(s.Src, "keep", err)
+			f.p.missed(s, "keep", err)
 			continue
 		}
 		f.done = append(f.done, w)
@@ -196,8 +158,7 @@ func (f *fetcher) enter(s Step) bool {
 		}
 	}
 	if err != nil {
-		f.p.missed(s.Src)
-		f.p.problemAt(s.Src, "open its folder", err)
+		f.p.missed(s, "open its folder", err)
 		return false
 	}
 	f.folder, f.of = fd, s.Src.Parent
@@ -211,27 +172,8 @@ func (f *fetcher) leave() {
 	}
 }
 
-// missed counts a name that will not come as done, so that the display reaches its end.
-func (p *puller) missed(n *Node) {
-	p.progress.Done.Add(1)
-	p.progress.DoneBytes.Add(n.Size)
-}
-
-// openFolder opens the local folder at the place of a remote one, and notes that it is about to be changed.
-func (p *puller) openFolder(n *Node, path *[]byte) (int, error) {
-	p.mu.Lock()
-	lost := p.lost[n]
-	p.touched[n] = true
-	p.mu.Unlock()
-	if lost {
-		return -1, errors.New("it could not be made")
-	}
-	*path = n.AppendPath((*path)[:0])
-	return p.at.folder(string(*path))
-}
-
 // fetchLarge fetches a content above MaxObjectsBody, over several connections at once.
-func (p *puller) fetchLarge(ctx context.Context, pub *publisher, c *content) error {
+func (p *receiver) fetchLarge(ctx context.Context, pub *publisher, c *content) error {
 	work, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if p.Stop != nil {
@@ -258,7 +200,7 @@ func (p *puller) fetchLarge(ctx context.Context, pub *publisher, c *content) err
 		if client.CodeOf(err) != client.NotFound && !errors.As(err, &local) {
 			return fmt.Errorf("fetch %s: %w", Terminal(s.Src.Path()), err)
 		}
-		p.problemAt(s.Src, "fetch", err)
+		p.missed(s, "fetch", err)
 	}
 	return nil
 }
@@ -268,7 +210,7 @@ type localError struct{ error }
 
 func (e localError) Unwrap() error { return e.error }
 
-func (p *puller) fetchOneLarge(ctx context.Context, pub *publisher, s Step) (err error) {
+func (p *receiver) fetchOneLarge(ctx context.Context, pub *publisher, s Step) (err error) {
 	var path []byte
 	folder, err := p.openFolder(s.Src.Parent, &path)
 	if err != nil {
@@ -306,9 +248,11 @@ func (p *puller) fetchOneLarge(ctx context.Context, pub *publisher, s Step) (err
 	if err = finishTemp(part.fd, s.Src, true); err != nil {
 		return localError{err}
 	}
-	if w.dev, err = deviceOf(folder); err != nil {
+	var st unix.Stat_t
+	if err = fstat(part.fd, &st); err != nil {
 		return localError{err}
 	}
+	w.dev, w.ino = st.Dev, st.Ino
 	if w.temp, err = part.Done(); err != nil {
 		return localError{err}
 	}

@@ -173,17 +173,9 @@ func refresh(f *os.File, n *Node) error {
 	if err != nil {
 		return err
 	}
-	var st unix.Stat_t
 	var failed error
-	if err := raw.Control(func(fd uintptr) { failed = fstat(int(fd), &st) }); err != nil {
+	if err := raw.Control(func(fd uintptr) { failed = lookAt(int(fd), n) }); err != nil {
 		return err
 	}
-	if failed != nil {
-		return failed
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return errors.New("it is no longer a file")
-	}
-	n.Size, n.Mtime, n.Ctime, n.Ino, n.Mode = st.Size, st.Mtim.Nano(), st.Ctim.Nano(), st.Ino, uint32(st.Mode)&0o777
-	return nil
+	return failed
 }

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/client"
-	"sluice/internal/hash"
 	"sluice/internal/proto"
 )
 
@@ -65,14 +64,14 @@ func (p *puller) check(ctx context.Context) []Step {
 					return
 				}
 				s := p.plan.Checks[i]
-				h, err := p.localHash(ctx, s.Dst, buf)
+				h, err := localHash(ctx, p.at, s.Dst.Path(), s.Dst, buf)
 				if err == nil && h == s.Src.Hash {
-					p.missed(s.Src)
+					p.skip(s.Src)
 					p.equal(s)
 					continue
 				}
 				if err != nil && ctx.Err() == nil {
-					p.missed(s.Src)
+					p.skip(s.Src)
 					p.problemAt(s.Src, "read the local file", err)
 					continue
 				}
@@ -99,40 +98,6 @@ func (p *puller) equal(s Step) {
 		p.records = append(p.records, f)
 		p.mu.Unlock()
 	}
-}
-
-// localHash reads a local file.
-func (p *puller) localHash(ctx context.Context, n *Node, buf []byte) (client.Hash, error) {
-	rel := n.Path()
-	if n.Size <= int64(cap(buf)) {
-		b, err := readSteady(p.at, rel, n, buf[:0])
-		if err != nil {
-			return client.Hash{}, err
-		}
-		return hash.Sum(b), nil
-	}
-	f, err := openRegular(p.at, rel)
-	if err != nil {
-		return client.Hash{}, err
-	}
-	defer f.Close()
-	for range 3 {
-		if err := refresh(f, n); err != nil {
-			return client.Hash{}, err
-		}
-		before := *n
-		sum, _, err := hash.SumReader(&contextFile{ctx: ctx, f: f})
-		if err != nil {
-			return client.Hash{}, err
-		}
-		if err := refresh(f, n); err != nil {
-			return client.Hash{}, err
-		}
-		if before.Size == n.Size && before.Mtime == n.Mtime && before.Ctime == n.Ctime {
-			return sum, nil
-		}
-	}
-	return client.Hash{}, errUnsteady
 }
 
 // setLocal gives a local file or link the server's mode and time.

@@ -21,6 +21,7 @@ type Node struct {
 	Hashed   bool
 	Excluded bool // by a filter: neither read nor written nor deleted
 	Unknown  bool // could not be read whole: nothing is concluded from what is missing in it
+	Part     bool // a folder whose children were not all looked at
 
 	// The server's side.
 	ID      int64
@@ -29,6 +30,7 @@ type Node struct {
 	// The local side.
 	Ino   uint64
 	Ctime int64
+	Born  int64 // ns since 1970; 0: the file system does not tell
 }
 
 // Path is the node's path relative to the root, "" for the root itself.

@@ -5,18 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/proto"
-	"sluice/internal/state"
 )
 
 // publisher makes temporary files durable and gives them their names. It takes all that is waiting at once, so that
 // many batches share a sync: data first, then the names, then the folders, then the records.
 type publisher struct {
-	p    *puller
+	p    *receiver
 	ctx  context.Context
 	each bool // few files: each was synced by itself when it was written
 
@@ -30,7 +28,7 @@ type publisher struct {
 // queueLimit holds the fetchers back while a slow disk syncs; what is in it is on disk already, not in memory.
 const queueLimit = 4000
 
-func newPublisher(p *puller, ctx context.Context, each bool) *publisher {
+func newPublisher(p *receiver, ctx context.Context, each bool) *publisher {
 	pub := &publisher{p: p, ctx: ctx, each: each, done: make(chan struct{})}
 	pub.wake.L = &pub.mu
 	go pub.run()
@@ -102,11 +100,7 @@ func (u *publisher) publish(list []written) error {
 	if err := u.syncFolders(named); err != nil {
 		return err
 	}
-	for i := range named {
-		u.p.progress.Done.Add(1)
-		u.p.file(Sent, named[i].Src)
-	}
-	u.record(named)
+	u.p.named(named)
 	return nil
 }
 
@@ -142,7 +136,7 @@ func (u *publisher) rename(list []written) (named []written) {
 	fd, err := u.p.at.folder(list[0].Src.Parent.Path())
 	if err != nil {
 		for i := range list {
-			u.p.missedName(list[i].Src, err)
+			u.p.missed(list[i].Step, naming, err)
 		}
 		return nil
 	}
@@ -155,7 +149,7 @@ func (u *publisher) rename(list []written) (named []written) {
 			continue
 		}
 		_ = unix.Unlinkat(fd, w.temp, 0)
-		u.p.missedName(w.Src, err)
+		u.p.missed(w.Step, naming, err)
 	}
 	return named
 }
@@ -163,49 +157,27 @@ func (u *publisher) rename(list []written) (named []written) {
 // errMeanwhile is a name that changed here since the folder was read.
 var errMeanwhile = errors.New("it was changed here while the pull ran, and was left alone: run the same command again")
 
-func (u *publisher) renameOne(fd int, w *written) error {
-	if w.Dst == nil {
-		err := unix.Renameat2(fd, w.temp, fd, w.Src.Name, unix.RENAME_NOREPLACE)
-		if errors.Is(err, unix.EEXIST) {
-			return errMeanwhile
-		}
-		if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) {
-			return err
-		}
-		// A file system without the flag: look, then rename.
-	}
-	if err := unchangedHere(fd, w.Src.Name, w.Dst); err != nil {
-		return err
-	}
-	return unix.Renameat(fd, w.temp, fd, w.Src.Name)
-}
+// naming is what is being done when a file gets its name.
+const naming = "give it its name"
 
-// unchangedHere says whether a name is still what the scan saw. n nil: nothing.
-func unchangedHere(fd int, name string, n *Node) error {
-	var st unix.Stat_t
-	err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
-	if n == nil && errors.Is(err, unix.ENOENT) {
-		return nil
-	}
-	if n != nil && errors.Is(err, unix.ENOENT) {
-		return errMeanwhile
+func (u *publisher) renameOne(fd int, w *written) error {
+	var err error
+	if w.Dst == nil {
+		err = renameNew(fd, w.temp, fd, w.Src.Name)
+	} else {
+		err = renameOver(fd, w.temp, w.Src.Name, w.Dst)
 	}
 	if err != nil {
 		return err
 	}
-	if n == nil || st.Ino != n.Ino || st.Mtim.Nano() != n.Mtime || st.Ctim.Nano() != n.Ctime || n.Kind == proto.KindFile && st.Size != n.Size {
-		return errMeanwhile
+	var now Node
+	if err := statName(fd, w.Src.Name, &now); err == nil && now.Ino == w.ino {
+		w.now = factsIn(&now)
+		return nil
 	}
+	// Someone has put something else there since. These facts are no file's, so that it will be looked at.
+	w.now = facts{size: w.Src.Size, mtime: w.Src.Mtime, ino: w.ino}
 	return nil
-}
-
-func (p *puller) missedName(n *Node, err error) {
-	p.progress.Done.Add(1)
-	if errors.Is(err, errMeanwhile) {
-		p.problem(Problem{Path: n.Path(), Conflict: true, Reason: err.Error()})
-		return
-	}
-	p.problemAt(n, "give it its name", err)
 }
 
 // syncFolders makes the names durable: one sync for each folder, or of the whole file system where there are many.
@@ -240,52 +212,6 @@ func (u *publisher) syncFolders(named []written) error {
 		}
 	}
 	return nil
-}
-
-// record notes what the files hold now, if they are still as they were written.
-func (u *publisher) record(named []written) {
-	if u.p.Records == nil {
-		return
-	}
-	var path []byte
-	var folder *Node
-	fd := -1
-	list := make([]state.Saved, 0, len(named))
-	for i := range named {
-		w := &named[i]
-		if w.Src.Kind != proto.KindFile {
-			continue
-		}
-		if w.Src.Parent != folder {
-			if fd >= 0 {
-				unix.Close(fd)
-			}
-			folder = w.Src.Parent
-			path = folder.AppendPath(path[:0])
-			var err error
-			if fd, err = u.p.at.folder(string(path)); err != nil {
-				fd = -1
-			}
-		}
-		var st unix.Statx_t
-		if fd < 0 || unix.Statx(fd, w.Src.Name, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BASIC_STATS, &st) != nil {
-			continue
-		}
-		now := Node{Hash: w.Src.Hash, Hashed: true}
-		fill(&now, &st)
-		if now.Mtime != w.Src.Mtime || now.Size != w.Src.Size {
-			continue
-		}
-		if f, ok := saved(w.Src.Path(), &now, time.Now()); ok {
-			list = append(list, f)
-		}
-	}
-	if fd >= 0 {
-		unix.Close(fd)
-	}
-	u.p.mu.Lock()
-	u.p.records = append(u.p.records, list...)
-	u.p.mu.Unlock()
 }
 
 // drop removes temporary files that will not be published.

@@ -47,7 +47,6 @@ type puller struct {
 
 	plan  *Plan
 	temps temps
-	fail  context.CancelCauseFunc
 
 	mu      sync.Mutex
 	touched map[*Node]bool // folders of the server's tree in whose local peer something was changed
@@ -63,7 +62,7 @@ func (p *puller) run(ctx context.Context) error {
 	if p.at != nil {
 		defer p.at.close()
 		if !p.DryRun {
-			if err := p.lock(); err != nil {
+			if err := lockFolder(p.at, p.Dir); err != nil {
 				return err
 			}
 		}
@@ -76,7 +75,7 @@ func (p *puller) run(ctx context.Context) error {
 	if p.local != nil {
 		local, problems = &p.local.root, p.local.problems
 		if !p.DryRun {
-			p.sweep()
+			sweep(p.at, p.local.leftover, p.began)
 		}
 		recall(local, p.known)
 	}
@@ -115,16 +114,6 @@ func (p *puller) openTarget() error {
 	}
 	p.at = at
 	return nil
-}
-
-// lock keeps a second pull out of the folder: each would take the other's temporary files for leftovers. The lock
-// lies on the folder itself, so nothing is created in it, and ends with the descriptor.
-func (p *puller) lock() error {
-	_, err := retry(func() (int, error) { return 0, unix.Flock(p.at.fd, unix.LOCK_EX|unix.LOCK_NB) })
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return coded(client.ExitTemporary, "another pull is writing into %s: wait until it has ended", Terminal(p.Dir))
-	}
-	return nil // a file system that cannot lock is used without
 }
 
 // look reads both trees, and what is recorded of the local one, at the same time.
@@ -180,11 +169,11 @@ func (p *puller) lookRemote(ctx context.Context) error {
 }
 
 // sweep removes the temporary files of a pull that was killed, but for those that are gone on with.
-func (p *puller) sweep() {
-	for _, rel := range p.local.leftover {
+func sweep(at *beneath, leftover []string, now time.Time) {
+	for _, rel := range leftover {
 		folder, name := cutPath(rel)
-		if fd, err := p.at.folder(folder); err == nil {
-			if stale(fd, name, p.began) {
+		if fd, err := at.folder(folder); err == nil {
+			if stale(fd, name, now) {
 				_ = unix.Unlinkat(fd, name, 0) // one that stays is tried again by the next pull
 			}
 			unix.Close(fd)
@@ -204,7 +193,6 @@ func cutPath(rel string) (folder, name string) {
 func (p *puller) carryOut(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	p.fail = cancel
 	if p.Stop != nil {
 		go p.watchStop(ctx, cancel)
 	}
@@ -218,7 +206,11 @@ func (p *puller) carryOut(parent context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	p.fetch(ctx, files)
+	fetch := receiver{
+		receiving: p, Server: p.Server, Run: p.Run, Stop: p.Stop, Dir: p.Dir,
+		at: p.at, temps: &p.temps, progress: p.progress, fail: cancel,
+	}
+	fetch.fetch(ctx, files)
 	err := context.Cause(ctx)
 	if err == nil && p.stopped() {
 		err = ErrInterrupted

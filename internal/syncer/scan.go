@@ -34,7 +34,12 @@ type scanned struct {
 
 // scan reads the tree below b. Folders that cannot be read are reported and marked Unknown; the scan goes on.
 func scan(ctx context.Context, b *beneath, f *Filter) (*scanned, error) {
-	s := &scanner{at: b, filter: f}
+	return scanPart(ctx, b, rules{flags: f}, nil)
+}
+
+// scanPart is scan of what is wanted; nil: of all.
+func scanPart(ctx context.Context, b *beneath, r rules, w *want) (*scanned, error) {
+	s := &scanner{at: b, ignores: r.files != nil}
 	s.wake.L = &s.mu
 	root := &s.out.root
 	root.Kind = proto.KindFolder
@@ -43,7 +48,7 @@ func scan(ctx context.Context, b *beneath, f *Filter) (*scanned, error) {
 		return nil, fmt.Errorf("look at the folder: %w", err)
 	}
 	fill(root, &st)
-	s.todo = append(s.todo, root)
+	s.todo = append(s.todo, visit{n: root, want: w, rules: r})
 	s.open = 1
 	var group sync.WaitGroup
 	for range scanWorkers {
@@ -61,14 +66,21 @@ func scan(ctx context.Context, b *beneath, f *Filter) (*scanned, error) {
 var dot = [1]byte{0}
 
 type scanner struct {
-	at     *beneath
-	filter *Filter
+	at      *beneath
+	ignores bool // ignore files count
 
 	mu   sync.Mutex
 	wake sync.Cond
-	todo []*Node // folders not yet read; the last is taken first, so that it stays short
+	todo []visit // folders not yet read; the last is taken first, so that it stays short
 	open int     // folders in todo or being read
 	out  scanned
+}
+
+// visit is a folder to be read.
+type visit struct {
+	n     *Node
+	want  *want // what of it; nil: all below
+	rules rules // for what is in it
 }
 
 func (s *scanner) work(ctx context.Context) {
@@ -82,12 +94,12 @@ func (s *scanner) work(ctx context.Context) {
 			}
 			s.wake.Wait()
 		}
-		n := s.todo[len(s.todo)-1]
+		v := s.todo[len(s.todo)-1]
 		s.todo = s.todo[:len(s.todo)-1]
 		s.mu.Unlock()
 		w.below = w.below[:0]
 		if ctx.Err() == nil {
-			w.read(n)
+			w.read(v)
 		}
 		s.mu.Lock()
 		s.todo = append(s.todo, w.below...)
@@ -107,12 +119,13 @@ type scanWorker struct {
 	names []byte // all names of the folder at hand, NUL-terminated as statx wants them
 	ends  []int
 	path  []byte
-	below []*Node
+	below []visit
 	st    unix.Statx_t
 }
 
 // read reads one folder: its names, then the facts of each.
-func (w *scanWorker) read(n *Node) {
+func (w *scanWorker) read(v visit) {
+	n := v.n
 	w.path = n.AppendPath(w.path[:0])
 	fd, err := w.s.at.folder(string(w.path))
 	if err != nil {
@@ -121,9 +134,21 @@ func (w *scanWorker) read(n *Node) {
 		return
 	}
 	defer unix.Close(fd)
-	if err := w.list(fd); err != nil {
-		n.Unknown = true
-		w.problem(n, "read the folder", err)
+	if !v.want.whole() {
+		n.Part = w.only(fd, v.want)
+	}
+	if !n.Part {
+		if err := w.list(fd); err != nil {
+			n.Unknown = true
+			w.problem(n, "read the folder", err)
+		}
+	}
+	if w.s.ignores {
+		if v, err = w.ignoreFiles(fd, v); err != nil {
+			n.Unknown = true
+			w.problem(n, "read what is to be ignored", err)
+			return
+		}
 	}
 	if len(w.ends) == 0 {
 		return
@@ -153,13 +178,13 @@ func (w *scanWorker) read(n *Node) {
 			continue
 		}
 		fill(c, &w.st)
-		if !w.s.filter.Empty() {
+		if !v.rules.empty() {
 			w.path = append(w.path[:base], '/')
 			if base == 0 {
 				w.path = w.path[:0]
 			}
 			w.path = append(w.path, name...)
-			if w.s.filter.Excluded(string(w.path), c.IsFolder()) {
+			if v.rules.excluded(string(w.path), c.IsFolder()) {
 				c.Excluded = true
 				continue
 			}
@@ -175,7 +200,11 @@ func (w *scanWorker) read(n *Node) {
 	n.Children = children
 	for i := range children {
 		if c := &children[i]; c.IsFolder() && !c.Excluded {
-			w.below = append(w.below, c)
+			if next, ok := v.want.enter(c.Name); ok {
+				w.below = append(w.below, visit{n: c, want: next, rules: v.rules})
+			} else {
+				c.Part = true
+			}
 		}
 	}
 }
@@ -210,17 +239,40 @@ func (w *scanWorker) list(fd int) error {
 
 // link reads a link's target: it is the link's content.
 func (w *scanWorker) link(fd int, c *Node) {
-	var target [maxTarget]byte
-	n, err := retry(func() (int, error) { return unix.Readlinkat(fd, c.Name, target[:]) })
-	if err != nil {
+	if err := c.readTarget(fd, c.Name); err != nil {
 		c.Unknown = true
 		w.problem(c, "read the link", err)
-		return
 	}
-	c.Target = string(target[:n])
-	c.Size = int64(n)
-	c.Hash = hash.Sum(target[:n])
-	c.Hashed = true
+}
+
+// readTarget reads what the link name in a folder holds; "": the link that is open.
+func (n *Node) readTarget(fd int, name string) error {
+	var target [maxTarget]byte
+	length, err := retry(func() (int, error) { return unix.Readlinkat(fd, name, target[:]) })
+	if err != nil {
+		return err
+	}
+	n.Target = string(target[:length])
+	n.Size = int64(length)
+	n.Hash = hash.Sum(target[:length])
+	n.Hashed = true
+	return nil
+}
+
+// readLink reads a link; n takes its facts and its target.
+func readLink(at *beneath, rel string, n *Node) error {
+	fd, err := at.open(rel, unix.O_PATH, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := statFd(fd, n); err != nil {
+		return err
+	}
+	if n.Kind != proto.KindLink {
+		return errMeanwhile
+	}
+	return n.readTarget(fd, "")
 }
 
 func (w *scanWorker) leftover(n *Node, name string) {
@@ -244,7 +296,7 @@ func (w *scanWorker) add(p Problem) {
 func statAt(fd int, name *byte, flags int, st *unix.Statx_t) error {
 	for {
 		_, _, e := unix.Syscall6(unix.SYS_STATX, uintptr(fd), uintptr(unsafe.Pointer(name)), uintptr(flags),
-			unix.STATX_BASIC_STATS, uintptr(unsafe.Pointer(st)), 0)
+			unix.STATX_BASIC_STATS|unix.STATX_BTIME, uintptr(unsafe.Pointer(st)), 0)
 		if e == 0 {
 			return nil
 		}
@@ -271,6 +323,10 @@ func fill(n *Node, st *unix.Statx_t) {
 	n.Mtime = st.Mtime.Sec*1e9 + int64(st.Mtime.Nsec)
 	n.Ctime = st.Ctime.Sec*1e9 + int64(st.Ctime.Nsec)
 	n.Ino = st.Ino
+	n.Born = 0
+	if st.Mask&unix.STATX_BTIME != 0 {
+		n.Born = st.Btime.Sec*1e9 + int64(st.Btime.Nsec)
+	}
 }
 
 // special names a kind of file that is not kept.

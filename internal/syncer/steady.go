@@ -1,13 +1,15 @@
 package syncer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"sluice/internal/proto"
+	"sluice/internal/client"
+	"sluice/internal/hash"
 )
 
 // errUnsteady is a file that changed every time it was read.
@@ -28,7 +30,7 @@ func readSteady(at *beneath, rel string, n *Node, buf []byte) ([]byte, error) {
 		return nil, err
 	}
 	defer unix.Close(fd)
-	before := facts{n.Size, n.Mtime, n.Ctime, n.Ino}
+	before := factsIn(n)
 	free := buf[len(buf):cap(buf)]
 	pause := 5 * time.Millisecond
 	for try := 0; ; try++ {
@@ -38,16 +40,10 @@ func readSteady(at *beneath, rel string, n *Node, buf []byte) ([]byte, error) {
 				return nil, err
 			}
 		}
-		var st unix.Stat_t
-		if err := fstat(fd, &st); err != nil {
+		if err := lookAt(fd, n); err != nil {
 			return nil, err
 		}
-		if st.Mode&unix.S_IFMT != unix.S_IFREG {
-			return nil, errors.New("it is no longer a file")
-		}
-		after := facts{st.Size, st.Mtim.Nano(), st.Ctim.Nano(), st.Ino}
-		n.Size, n.Mtime, n.Ctime, n.Ino, n.Mode = after.size, after.mtime, after.ctime, after.ino, uint32(st.Mode)&0o777
-		n.Kind = proto.KindFile
+		after := factsIn(n)
 		if after.size > int64(len(free)) {
 			return nil, errGrown
 		}
@@ -69,6 +65,25 @@ func readSteady(at *beneath, rel string, n *Node, buf []byte) ([]byte, error) {
 type facts struct {
 	size, mtime, ctime int64
 	ino                uint64
+	born               int64
+}
+
+func factsIn(n *Node) facts { return facts{n.Size, n.Mtime, n.Ctime, n.Ino, n.Born} }
+
+// errNoFile is something that is no file, where one was.
+var errNoFile = errors.New("it is no longer a file")
+
+// lookAt takes the facts of an open file.
+func lookAt(fd int, n *Node) error {
+	var st unix.Statx_t
+	if err := statAt(fd, &dot[0], unix.AT_EMPTY_PATH, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return errNoFile
+	}
+	fill(n, &st)
+	return nil
 }
 
 // preadFull reads from the start of the file until b is full or the file ends.
@@ -90,4 +105,39 @@ func preadFull(fd int, b []byte) (int, error) {
 func fstat(fd int, st *unix.Stat_t) error {
 	_, err := retry(func() (int, error) { return 0, unix.Fstat(fd, st) })
 	return err
+}
+
+// localHash reads a local file to hash it; one that fits into the capacity of buf at once. n takes the facts of what was read.
+func localHash(ctx context.Context, at *beneath, rel string, n *Node, buf []byte) (client.Hash, error) {
+	if n.Size <= int64(cap(buf)) {
+		b, err := readSteady(at, rel, n, buf[:0])
+		if err == nil {
+			return hash.Sum(b), nil
+		}
+		if !errors.Is(err, errGrown) {
+			return client.Hash{}, err
+		}
+	}
+	f, err := openRegular(at, rel)
+	if err != nil {
+		return client.Hash{}, err
+	}
+	defer f.Close()
+	for range 3 {
+		if err := refresh(f, n); err != nil {
+			return client.Hash{}, err
+		}
+		before := factsIn(n)
+		sum, _, err := hash.SumReader(&contextFile{ctx: ctx, f: f})
+		if err != nil {
+			return client.Hash{}, err
+		}
+		if err := refresh(f, n); err != nil {
+			return client.Hash{}, err
+		}
+		if before == factsIn(n) {
+			return sum, nil
+		}
+	}
+	return client.Hash{}, errUnsteady
 }

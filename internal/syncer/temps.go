@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"unsafe"
 
@@ -27,6 +28,9 @@ func (t *temps) init() {
 	t.prefix = tempPrefix + hex.EncodeToString(b[:]) + "-"
 }
 
+// made says whether a name is one of these.
+func (t *temps) made(name string) bool { return strings.HasPrefix(name, t.prefix) }
+
 func (t *temps) name() string { return t.prefix + strconv.FormatInt(t.next.Add(1), 36) }
 
 // fullDisk is the error of a local disk or quota that has no more room, nil for any other: then nothing further can be
@@ -43,17 +47,19 @@ type written struct {
 	Step
 	temp   string
 	dev    uint64
-	synced bool // durable already
+	ino    uint64 // of the temporary file
+	synced bool   // durable already
+	now    facts  // once it has its name
 }
 
-// writeTemp writes a temporary file or link into the folder. On an error nothing of it is left.
-func writeTemp(folder int, name string, n *Node, data []byte, sync bool) (err error) {
+// writeTemp writes a temporary file or link into the folder, and tells its number. On an error nothing of it is left.
+func writeTemp(folder int, name string, n *Node, data []byte, sync bool) (ino uint64, err error) {
 	if n.Kind == proto.KindLink {
 		return linkTemp(folder, name, n, data)
 	}
 	fd, err := createTemp(folder, name)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() {
 		unix.Close(fd)
@@ -64,11 +70,16 @@ func writeTemp(folder int, name string, n *Node, data []byte, sync bool) (err er
 	for b := data; len(b) > 0; {
 		w, err := retry(func() (int, error) { return unix.Write(fd, b) })
 		if err != nil {
-			return fmt.Errorf("write: %w", err)
+			return 0, fmt.Errorf("write: %w", err)
 		}
 		b = b[w:]
 	}
-	return finishTemp(fd, n, sync)
+	if err := finishTemp(fd, n, sync); err != nil {
+		return 0, err
+	}
+	var st unix.Stat_t
+	err = fstat(fd, &st)
+	return st.Ino, err
 }
 
 func createTemp(folder int, name string) (int, error) {
@@ -99,23 +110,26 @@ func finishTemp(fd int, n *Node, sync bool) error {
 	return nil
 }
 
-func linkTemp(folder int, name string, n *Node, target []byte) error {
+func linkTemp(folder int, name string, n *Node, target []byte) (ino uint64, err error) {
 	if len(target) == 0 || len(target) >= maxTarget {
-		return errors.New("its target is empty or too long for a link")
+		return 0, errors.New("its target is empty or too long for a link")
 	}
 	for _, c := range target {
 		if c == 0 {
-			return errors.New("its target holds a zero byte")
+			return 0, errors.New("its target holds a zero byte")
 		}
 	}
 	if err := unix.Symlinkat(string(target), folder, name); err != nil {
-		return fmt.Errorf("make the link: %w", err)
+		return 0, fmt.Errorf("make the link: %w", err)
 	}
-	if err := setTime(folder, name, n.Mtime); err != nil {
+	var st unix.Stat_t
+	if err = setTime(folder, name, n.Mtime); err == nil {
+		err = unix.Fstatat(folder, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	}
+	if err != nil {
 		_ = unix.Unlinkat(folder, name, 0)
-		return err
 	}
-	return nil
+	return st.Ino, err
 }
 
 // setTime sets the time of a name, of the link itself if it is one. The time of last access is left alone.

@@ -1,0 +1,90 @@
+package syncer
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/internal/proto"
+)
+
+// statName takes the facts of a name in a folder, of the link itself if it is one.
+func statName(fd int, name string, n *Node) error {
+	var st unix.Statx_t
+	_, err := retry(func() (int, error) {
+		return 0, unix.Statx(fd, name, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &st)
+	})
+	if err == nil {
+		fill(n, &st)
+	}
+	return err
+}
+
+// unchangedHere says whether a name is still what the scan saw. n nil: nothing.
+func unchangedHere(fd int, name string, n *Node) error {
+	var st unix.Stat_t
+	err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if n == nil && errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if n != nil && errors.Is(err, unix.ENOENT) {
+		return errMeanwhile
+	}
+	if err != nil {
+		return err
+	}
+	if n == nil || st.Ino != n.Ino || st.Mtim.Nano() != n.Mtime || st.Ctim.Nano() != n.Ctime || n.Kind == proto.KindFile && st.Size != n.Size {
+		return errMeanwhile
+	}
+	return nil
+}
+
+// noFlags says that a file system, or the kernel, has no flags for renames.
+func noFlags(err error) bool { return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) }
+
+// renameNew renames and never replaces anything: errMeanwhile.
+func renameNew(from int, name string, to int, target string) error {
+	err := unix.Renameat2(from, name, to, target, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EEXIST) {
+		return errMeanwhile
+	}
+	if err == nil || !noFlags(err) {
+		return err
+	}
+	if err := unchangedHere(to, target, nil); err != nil {
+		return err
+	}
+	return unix.Renameat(from, name, to, target)
+}
+
+// renameOver puts a temporary file in the place of what was there, if that is still as it was seen. Both change places first,
+// so that what somebody else puts there at the last moment is seen before it is gone.
+func renameOver(fd int, temp, name string, was *Node) error {
+	if err := unchangedHere(fd, name, was); err != nil {
+		return err
+	}
+	err := unix.Renameat2(fd, temp, fd, name, unix.RENAME_EXCHANGE)
+	if noFlags(err) {
+		return unix.Renameat(fd, temp, fd, name)
+	}
+	if errors.Is(err, unix.ENOENT) {
+		return errMeanwhile
+	}
+	if err != nil {
+		return err
+	}
+	if !stillThat(fd, temp, was) {
+		if err := unix.Renameat2(fd, temp, fd, name, unix.RENAME_EXCHANGE); err != nil {
+			return err
+		}
+		return errMeanwhile
+	}
+	return unix.Unlinkat(fd, temp, 0)
+}
+
+// stillThat says whether a name that was renamed a moment ago is what it was taken for. (A rename changes its ctime.)
+func stillThat(fd int, name string, was *Node) bool {
+	var now Node
+	return statName(fd, name, &now) == nil && now.Kind == was.Kind && now.Ino == was.Ino && now.Mtime == was.Mtime &&
+		(now.Kind != proto.KindFile || now.Size == was.Size)
+}
