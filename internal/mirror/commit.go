@@ -1,0 +1,142 @@
+package mirror
+
+import (
+	"sluice/internal/client"
+	"sluice/internal/reconcile"
+	"sluice/internal/state"
+)
+
+// Limits of one commit: the entries that a commit may have, and bytes of its header, which may have 1 MiB.
+const (
+	maxChanges   = client.MaxBatch
+	maxHeader    = 900 << 10
+	changeHeader = 320 // a change without its name, whose bytes may be written as %XX or \u00XX
+	nameHeader   = 6
+)
+
+// pending is the commit that is being gathered.
+type pending struct {
+	changes []client.Change
+	then    []func(f client.Changed) error
+	made    map[*reconcile.Entry]int // local folders that an entry of this commit makes
+	busy    map[int64]bool           // nodes that an entry of this commit changes: their versions are not known before the reply
+	sent    []state.SyncSent
+	size    int
+	bytes   int64 // of contents named
+}
+
+func (p *pending) init() {
+	*p = pending{made: make(map[*reconcile.Entry]int), busy: make(map[int64]bool)}
+}
+
+// full says whether the commit has no room for a change of this name.
+func (p *pending) full(name string) bool {
+	return len(p.changes) == maxChanges || p.size+changeHeader+nameHeader*len(name) > maxHeader
+}
+
+// prepare makes room for a change of a node (0: a new one) with this name, whose version must be known.
+func (r *round) prepare(node int64, name string) error {
+	if r.up.full(name) || node != 0 && r.up.busy[node] {
+		return r.flush()
+	}
+	return nil
+}
+
+// add adds a change; then is called with its fate when it is known.
+func (r *round) add(c client.Change, then func(f client.Changed) error) {
+	p := &r.up
+	p.changes = append(p.changes, c)
+	p.then = append(p.then, then)
+	p.size += changeHeader + nameHeader*len(c.Name)
+	if c.Node != 0 {
+		p.busy[c.Node] = true
+	}
+}
+
+// place is the folder in which a local entry stands, as the server knows it. false: it is not there.
+func (r *round) place(folder *reconcile.Entry) (client.Place, bool) {
+	if i, ok := r.up.made[folder]; ok {
+		return client.Place{Entry: i}, true
+	}
+	if folder.ID == 0 || r.remote.ByID[folder.ID] == nil {
+		return client.Place{}, false
+	}
+	return client.Place{Node: folder.ID}, true
+}
+
+// flush commits what is gathered. What was sent is recorded before, so that it is known for our own should the reply be
+// lost; what was done is recorded after.
+func (r *round) flush() error {
+	p := r.up
+	if len(p.changes) == 0 {
+		return nil
+	}
+	r.up.init()
+	if len(p.sent) > 0 {
+		if err := r.m.State.Apply(&state.SyncBatch{Sent: p.sent}); err != nil {
+			return err
+		}
+	}
+	reply, err := r.m.Server.Commit(r.ctx, &client.CommitRequest{Changes: p.changes})
+	if err != nil {
+		return err
+	}
+	if err := r.meet(p, reply); err != nil {
+		return err
+	}
+	var fatal error
+	for i, f := range reply.Entries {
+		if err := p.then[i](f); err != nil && fatal == nil {
+			fatal = err
+		}
+	}
+	r.batch.Answered = append(r.batch.Answered, p.sent...)
+	if err := r.record(); err != nil {
+		return err
+	}
+	return fatal
+}
+
+// meet looks into folders that a mkdir of this commit may have found rather than made: another device's, exactly as
+// ours was to be. What such a folder holds has been told by no journal if it came from elsewhere. Numbers are given
+// in order, so a version that is not one of this commit's is an older one; only of the first one that was given it
+// cannot be told.
+func (r *round) meet(p pending, reply *client.CommitReply) error {
+	next := reply.Journal
+	first := -1
+	for i := len(reply.Entries) - 1; i >= 0; i-- {
+		if f := &reply.Entries[i]; f.Code == client.OK && f.Version == next {
+			first = i
+			next--
+		}
+	}
+	for folder, i := range p.made {
+		f := &reply.Entries[i]
+		if f.Code != client.OK || f.Version > next && i != first {
+			continue
+		}
+		if err := r.lookInto(folder, f.Node); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookInto hangs what a folder of the server holds into the server's tree.
+func (r *round) lookInto(folder *reconcile.Entry, node int64) error {
+	list, err := r.m.Server.ListAll(r.ctx, node)
+	if refusal(client.CodeOf(err)) {
+		return nil // gone again
+	}
+	if err != nil {
+		return err
+	}
+	for i := range list.Entries {
+		e := &list.Entries[i]
+		if r.remote.ByID[e.Node] == nil {
+			r.batch.News = append(r.batch.News, state.SyncNews{SyncEntry: told(e)})
+			r.again = true
+		}
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sluice/internal/state"
+)
+
+// Memory is what is remembered from one run to the next; *state.Sync is one. What Apply has returned from is kept.
+type Memory interface {
+	Root() (state.SyncRoot, error)
+	Nodes(each func(n *state.SyncNode)) error
+	Node(id int64) (n state.SyncNode, found bool, err error)
+	Children(parent int64, each func(n *state.SyncNode)) error
+	ByIno(ino uint64, each func(n *state.SyncNode)) error
+	News(each func(n *state.SyncNews)) error
+	NewsOf(id int64) (n state.SyncNews, found bool, err error)
+	Sent() ([]state.SyncSent, error)
+	Problems() ([]state.SyncProblem, error)
+	Conflicts() ([]state.SyncConflict, error)
+	Count() (nodes, news int64, err error)
+	Apply(b *state.SyncBatch) error
+}
+
+// Config is what a Mirror works with. All of it belongs to the caller, who closes it after the last call.
+type Config struct {
+	Folder   Folder
+	Contents Contents
+	Server   Server
+	State    Memory
+	Device   string           // in conflict names; empty: as it was recorded first
+	Now      func() time.Time // for labels and pauses only, never for an order; nil: the system's
+	Options  Options
+	Events   func(Event) // called as things are done, from the goroutine that called Run; may be nil
+}
+
+// Options are what a user can ask for.
+type Options struct {
+	MaxDelete string // "N" or "P%": more deletes than that stop; empty: the default of reconcile.Guard
+	Sure      bool   // the safety stops were seen, and are to be passed
+	Serial    bool   // commits do not overlap with the contents that follow them: for tests that are to be repeatable
+}
+
+// Event tells of one thing that was done, or could not be.
+type Event struct {
+	Do   string // what was done, see words
+	Path string // relative to the root
+	From string // of a move
+	Size int64  // bytes of the content, if one was moved
+	Why  string // the rule that decided
+	Err  error  // it could not be done
+}
+
+// Mirror keeps one folder the same as one of the server. Its methods are called by one goroutine at a time.
+type Mirror struct {
+	Config
+	root   state.SyncRoot
+	ready  bool // both folders were found in this life
+	result *Result
+}
+
+// Open makes a Mirror of what is remembered. It asks nobody else yet.
+func Open(c Config) (*Mirror, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Events == nil {
+		c.Events = func(Event) {}
+	}
+	m := &Mirror{Config: c}
+	var err error
+	if m.root, err = c.State.Root(); err != nil {
+		return nil, err
+	}
+	if c.Device != "" {
+		m.root.Device = c.Device
+	}
+	if m.root.Device == "" {
+		return nil, errors.New("BUG: a device without a name")
+	}
+	return m, nil
+}
+
+// maxRounds bounds a run: what is refused so often keeps changing.
+const maxRounds = 10
+
+// Run makes both sides the same: rounds until nothing is left. The Result is never nil and tells what was done also
+// where the error ended it; without an error its ExitCode may still be one.
+func (m *Mirror) Run(ctx context.Context) (*Result, error) {
+	m.begin()
+	for range maxRounds {
+		again, err := m.round(ctx)
+		if err != nil {
+			return m.result, err
+		}
+		if !again {
+			return m.result, m.note()
+		}
+	}
+	m.problem(Problem{Reason: "files keep changing, here or on the server", Err: ErrMeanwhile})
+	return m.result, m.note()
+}
+
+// begin begins the counts of a run.
+func (m *Mirror) begin() { m.result = &Result{} }

@@ -1,0 +1,54 @@
+package mirror
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"sluice/internal/client"
+	"sluice/internal/reconcile"
+)
+
+// ParseMaxDelete reads what --max-delete was given: a number or a percentage.
+func ParseMaxDelete(s string) (reconcile.Limit, error) {
+	if s == "" {
+		return reconcile.Limit{}, nil
+	}
+	text, percent := strings.CutSuffix(s, "%")
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || percent && n > 100 {
+		return reconcile.Limit{}, fmt.Errorf("%q is neither a number nor a percentage", s)
+	}
+	return reconcile.Limit{Given: true, Count: n, Percent: percent}, nil
+}
+
+// guard stops a round that deletes suspiciously much.
+func (m *Mirror) guard(r *round) error {
+	limit, err := ParseMaxDelete(m.Options.MaxDelete)
+	if err != nil {
+		return err
+	}
+	limit.Sure = m.Options.Sure
+	names, _, err := m.State.Count()
+	if err != nil {
+		return err
+	}
+	if s := reconcile.Guard(r.steps, r.local, int(names), limit); s != nil {
+		return &SafetyError{Reason: s.Reason, List: s.List}
+	}
+	return nil
+}
+
+// split cuts a path of the server into names.
+func split(path string) []string {
+	return strings.FieldsFunc(path, func(c rune) bool { return c == '/' })
+}
+
+// refusal says whether a code only means that the server's names are not what was planned with.
+func refusal(code client.Code) bool {
+	switch code {
+	case client.NotFound, client.Conflict, client.Exists, client.NotFolder, client.IsFolder, client.NotEmpty, client.Cycle, client.NotUploaded:
+		return true
+	}
+	return false
+}

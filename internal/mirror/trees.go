@@ -1,0 +1,166 @@
+package mirror
+
+import (
+	"fmt"
+	"slices"
+
+	"sluice/internal/client"
+	"sluice/internal/proto"
+	"sluice/internal/reconcile"
+	"sluice/internal/state"
+)
+
+// entryOf makes a tree's entry of a row.
+func entryOf(e *state.SyncEntry) *reconcile.Entry {
+	kind := proto.Kind(e.Kind)
+	return &reconcile.Entry{
+		ID: e.ID, Name: e.Name, Kind: kind, Hash: e.Hash, Hashed: kind != proto.KindFolder,
+		Size: e.Size, Mode: e.Mode, Mtime: e.Mtime, Version: e.Version,
+	}
+}
+
+// rowOf makes a row of a tree's entry.
+func rowOf(e *reconcile.Entry) state.SyncEntry {
+	return state.SyncEntry{
+		ID: e.ID, Parent: e.Parent.ID, Name: e.Name, Kind: uint8(e.Kind), Hash: e.Hash,
+		Size: e.Size, Mode: e.Mode, Mtime: e.Mtime, Version: e.Version,
+	}
+}
+
+// told makes a row of what the server says.
+func told(e *client.Entry) state.SyncEntry {
+	return state.SyncEntry{
+		ID: e.Node, Parent: e.Parent, Name: e.Name, Kind: uint8(e.Kind), Hash: e.Hash,
+		Size: e.Size, Mode: e.Mode, Mtime: e.Mtime, Version: e.Version,
+	}
+}
+
+// nodeOf makes the agreed row of an agreed entry.
+func nodeOf(e *reconcile.Entry) state.SyncNode {
+	f := &e.Facts
+	return state.SyncNode{SyncEntry: rowOf(e), FactSize: f.Size, FactMtime: f.Mtime, FactCtime: f.Ctime, Ino: f.Ino, Born: f.Born}
+}
+
+func agreedOf(n *state.SyncNode) *reconcile.Entry {
+	e := entryOf(&n.SyncEntry)
+	e.Facts = reconcile.Facts{Size: n.FactSize, Mtime: n.FactMtime, Ctime: n.FactCtime, Ino: n.Ino, Born: n.Born}
+	return e
+}
+
+// rooted makes a tree of a root alone: what it has for mode and time is nobody's business but its own.
+func rooted(id int64) *reconcile.Tree {
+	return reconcile.NewTree(&reconcile.Entry{ID: id, Kind: proto.KindFolder})
+}
+
+// branch is an entry with the number of its parent, before both hang in a tree.
+type branch struct {
+	parent int64
+	entry  *reconcile.Entry
+}
+
+// grow hangs into the tree what hangs together from its root. It answers with the numbers of the rest.
+func grow(t *reconcile.Tree, all []branch) (rest []int64, err error) {
+	below := make(map[int64][]*reconcile.Entry)
+	for _, b := range all {
+		below[b.parent] = append(below[b.parent], b.entry)
+	}
+	for todo := []*reconcile.Entry{t.Root}; len(todo) > 0; {
+		folder := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, e := range below[folder.ID] {
+			if folder.Children[e.Name] != nil || t.ByID[e.ID] != nil {
+				return nil, fmt.Errorf("%w: two nodes are called %q", client.ErrProtocol, e.Name)
+			}
+			t.Add(folder, e)
+			if e.IsFolder() {
+				todo = append(todo, e)
+			}
+		}
+		delete(below, folder.ID)
+	}
+	for _, list := range below {
+		for _, e := range list {
+			rest = append(rest, e.ID)
+		}
+	}
+	slices.Sort(rest)
+	return rest, nil
+}
+
+// load makes the agreed and the server's tree of what is remembered.
+func (m *Mirror) load() (agreed, remote *reconcile.Tree, err error) {
+	agreed, remote = rooted(m.root.Node), rooted(m.root.Node)
+	news := make(map[int64]*state.SyncNews)
+	if err := m.State.News(func(n *state.SyncNews) { news[n.ID] = n }); err != nil {
+		return nil, nil, err
+	}
+	var ours, theirs []branch
+	err = m.State.Nodes(func(n *state.SyncNode) {
+		ours = append(ours, branch{n.Parent, agreedOf(n)})
+		if news[n.ID] == nil {
+			theirs = append(theirs, branch{n.Parent, entryOf(&n.SyncEntry)})
+		}
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, n := range news {
+		if !n.Deleted {
+			theirs = append(theirs, branch{n.Parent, entryOf(&n.SyncEntry)})
+		}
+	}
+	if err := m.plant(agreed, ours); err != nil {
+		return nil, nil, err
+	}
+	if _, err := grow(remote, theirs); err != nil {
+		return nil, nil, err
+	}
+	conceal(remote, remote.Root)
+	return agreed, remote, nil
+}
+
+// plant makes the agreed tree. What does not hang together was agreed below a folder that is agreed no more: it is
+// forgotten, and found again by what it is. Of two at one place, which a plan that was cut short may leave, the later counts.
+func (m *Mirror) plant(t *reconcile.Tree, all []branch) error {
+	slices.SortFunc(all, func(a, b branch) int { return int(a.entry.ID - b.entry.ID) })
+	at := make(map[int64]map[string]int)
+	kept := make([]branch, 0, len(all))
+	var forget []int64
+	for _, b := range all {
+		names := at[b.parent]
+		if names == nil {
+			names = make(map[string]int)
+			at[b.parent] = names
+		}
+		i, taken := names[b.entry.Name]
+		switch {
+		case !taken:
+			names[b.entry.Name] = len(kept)
+			kept = append(kept, b)
+		case kept[i].entry.Version < b.entry.Version:
+			forget = append(forget, kept[i].entry.ID)
+			kept[i] = b
+		default:
+			forget = append(forget, b.entry.ID)
+		}
+	}
+	rest, err := grow(t, kept)
+	if err != nil {
+		return err
+	}
+	if forget = append(forget, rest...); len(forget) > 0 {
+		return m.State.Apply(&state.SyncBatch{Forget: forget})
+	}
+	return nil
+}
+
+// conceal takes what is hidden out of a tree.
+func conceal(t *reconcile.Tree, folder *reconcile.Entry) {
+	for name, e := range folder.Children {
+		if hidden(name) {
+			t.Remove(e)
+		} else if e.IsFolder() {
+			conceal(t, e)
+		}
+	}
+}
