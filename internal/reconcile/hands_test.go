@@ -185,6 +185,11 @@ func (h *hands) down(s Step) error {
 func (h *hands) whole(s Step, l, r *Entry) {
 	if s.Agreed != nil && s.Agreed.ID != r.ID {
 		delete(h.w.rows, s.Agreed.ID)
+		for _, below := range h.w.rows {
+			if below.parent == s.Agreed.ID {
+				below.parent = r.ID
+			}
+		}
 	}
 	if l.ID != r.ID {
 		h.local.Number(l, r.ID)

@@ -3,6 +3,8 @@ package reconcile
 import (
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"sluice/internal/proto"
 )
@@ -23,6 +25,7 @@ func Match(agreed, local *Tree) {
 	unnumber(local.Root)
 	m.list(agreed)
 	m.pair(local.Root, agreed.Root)
+	m.halfway(agreed)
 	m.folders()
 	m.files()
 }
@@ -74,6 +77,22 @@ func (m *matcher) pair(l, a *Entry) {
 	}
 }
 
+// halfway finds what was left under a temporary name, which tells its number.
+func (m *matcher) halfway(agreed *Tree) {
+	for name, l := range m.local.Root.Children {
+		number, ok := strings.CutPrefix(name, TempPrefix)
+		if !ok {
+			continue
+		}
+		number, _, _ = strings.Cut(number, "-")
+		id, err := strconv.ParseInt(number, 10, 64)
+		a := agreed.ByID[id]
+		if err == nil && a != nil && class(a) == class(l) && a.Facts.Ino == l.Facts.Ino && a.Facts.Born == l.Facts.Born && !m.taken[a] {
+			m.pair(l, a)
+		}
+	}
+}
+
 // folders first, for files are looked for in the folders that have been found.
 func (m *matcher) folders() {
 	born, unborn := make(map[identity]*Entry), make(map[identity]*Entry)
@@ -90,7 +109,7 @@ func (m *matcher) folders() {
 	}
 	for _, l := range m.localFolders {
 		a := born[identity{ino: int64(l.Facts.Ino), born: l.Facts.Born}]
-		if a != nil && !m.taken[a] {
+		if a != nil && !m.taken[a] && m.kin[l] == nil {
 			m.pair(l, a)
 		}
 	}
@@ -124,6 +143,9 @@ func (m *matcher) byPlace(l *Entry) {
 func (m *matcher) files() {
 	var rest []*Entry
 	for _, l := range m.localFiles {
+		if l.ID != 0 {
+			continue
+		}
 		var a *Entry
 		if parent := m.kin[l.Parent]; parent != nil {
 			a = parent.Children[l.Name]

@@ -34,7 +34,7 @@ func (p *planner) task(n *node, s side, phase int, step Step) int {
 	}
 	i := len(p.tasks)
 	rank := int64(i)
-	if phase == phaseDeletes || phase == phaseFolders {
+	if phase == phaseForget || phase == phaseDeletes || phase == phaseFolders {
 		rank = -rank
 	}
 	p.tasks = append(p.tasks, task{step: step, node: n, side: s, rank: int64(phase)<<40 + 1<<39 + rank})
@@ -215,9 +215,20 @@ func (p *planner) moveAside(t *task) Step {
 	if t.side == here {
 		s.Do = DownMoveAside
 	}
-	s.Name = TempPrefix + strconv.FormatInt(s.Remote.ID, 10)
+	s.Name = p.tempName(s.Remote.ID)
 	s.Why = "its place is taken by what waits for its own: it makes room for a moment"
 	return s
+}
+
+// tempName is free on both sides.
+func (p *planner) tempName(id int64) string {
+	name := TempPrefix + strconv.FormatInt(id, 10)
+	for n := 2; ; n++ {
+		if p.root.e[here].Children[name] == nil && p.root.e[there].Children[name] == nil {
+			return name
+		}
+		name = TempPrefix + strconv.FormatInt(id, 10) + "-" + strconv.Itoa(n)
+	}
 }
 
 // queue is a heap of tasks that wait for nothing.

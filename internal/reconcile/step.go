@@ -5,7 +5,7 @@ type Do uint8
 
 const (
 	// Only what is remembered changes.
-	Agree  Do = 1 + iota // both sides are the same: remember them (Local and Remote)
+	Agree  Do = 1 + iota // both sides are the same one: remember them (Local and Remote, of two modes Remote's), Local has Remote's number
 	Forget               // both sides are gone: forget (Agreed)
 
 	// Needed before more can be said.
@@ -41,7 +41,8 @@ const (
 // After a put, a fetch, a set or a folder made both sides are the same in everything; after a move they have the same place.
 //
 // Agreed is what was remembered. A step that has made both sides the same replaces it, also where the number is another one
-// by then (what was kept is made anew on the server, or stands for what replaced it). An Aside with Agreed says that the
+// by then (what was kept is made anew on the server, or stands for what replaced it): what is remembered of things in a
+// folder is of things in the one with the new number then. An Aside with Agreed says that the
 // local entry is no longer that node: forget Agreed first, then rename. An Aside without keeps its number, if it has one.
 type Step struct {
 	Do     Do

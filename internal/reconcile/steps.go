@@ -4,7 +4,7 @@ import "sluice/internal/proto"
 
 // The order of a plan, as far as names do not ask for another: what is done for one step's sake is done before it.
 const (
-	phaseKnow = iota // Agree, Forget
+	phaseAgree = iota
 	phaseRead
 	phaseAside
 	phaseNames    // folders made, moves
@@ -12,6 +12,7 @@ const (
 	phaseSets
 	phaseDeletes // deepest first
 	phaseFolders // modes of folders here, deepest first: one that may no longer be written to is filled by then
+	phaseForget  // deepest first: as little as possible is remembered without its folder
 )
 
 // emit makes the steps of n and all below, parents first.
@@ -29,13 +30,17 @@ func (p *planner) emit(n *node) {
 	case n.fate == dead:
 		p.remove(n)
 	default:
+		if n.joined && n.folder() {
+			// What is put into it needs its number, whatever is still to be done about its mode.
+			p.task(n, here, phaseAgree, Step{Do: Agree, Why: "it is a folder here and on the server: what both hold comes together"})
+		}
 		p.names(n)
 		if n.e[here] != nil && n.e[there] != nil {
 			p.fill(n)
 		}
 	}
 	if len(p.tasks) == before && (n == p.root || n.fate == live) && n.e[here] != nil && n.e[there] != nil && !remembered(n) {
-		p.task(n, here, phaseKnow, Step{Do: Agree, Why: "it is the same here and on the server"})
+		p.task(n, here, phaseAgree, Step{Do: Agree, Why: "it is the same here and on the server"})
 	}
 	for _, k := range n.kids {
 		p.emit(k)
@@ -49,7 +54,7 @@ func (p *planner) remove(n *node) {
 	case n.e[there] != nil:
 		n.leave[there] = p.task(n, there, phaseDeletes, Step{Do: UpDelete, Why: "it was deleted here and not changed on the server"})
 	case n.a != nil:
-		p.task(n, here, phaseKnow, Step{Do: Forget, Why: "it is gone here and on the server"})
+		p.task(n, here, phaseForget, Step{Do: Forget, Why: "it is gone here and on the server"})
 	}
 }
 
