@@ -9,37 +9,53 @@ import (
 
 // Checkpoint moves what is in the log into the database file and tells how long the log is. Only the keeper calls it.
 // It goes as far as readers allow and holds up nobody; with truncate it then takes the gate, finishes and cuts
-// the log to nothing, for which writers wait.
+// the log to nothing, for which writers wait. ErrFull: the database file has no room for what is new, and nothing was moved.
 func (d *DB) Checkpoint(truncate bool) (walBytes int64, err error) {
+	err = d.asKeeper(func() error {
+		if err := d.move(truncate); err != nil {
+			return fmt.Errorf("checkpoint: %w", err)
+		}
+		info, err := os.Stat(d.path + "-wal")
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return fmt.Errorf("checkpoint: %w", err)
+		default:
+			walBytes = info.Size()
+		}
+		return nil
+	})
+	return walBytes, err
+}
+
+// asKeeper does something with the keeper's connection.
+func (d *DB) asKeeper(do func() error) (err error) {
 	d.checkpoint.Lock()
 	defer d.checkpoint.Unlock()
 	select {
 	case <-d.closing:
-		return 0, ErrClosed
+		return ErrClosed
 	default:
 	}
 	if d.keeper == nil {
 		if d.keeper, err = connect(d.path, checkpointer, d.options); err != nil {
 			d.keeper = nil
-			return 0, fmt.Errorf("checkpoint: %w", err)
+			return fmt.Errorf("the keeper's connection: %w", err)
 		}
 	}
-	if err := d.keeper.script("PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
-		return 0, fmt.Errorf("checkpoint: %w", err)
+	return do()
+}
+
+// move moves the log.
+func (d *DB) move(truncate bool) error {
+	if err := d.takeAhead(); err != nil {
+		return err
 	}
-	if truncate {
-		if err := d.truncate(); err != nil {
-			return 0, fmt.Errorf("checkpoint: %w", err)
-		}
+	d.ahead.taken = 0 // SQLite ends a checkpoint by giving the file its length, which gives back what lies behind it
+	if err := d.keeper.script("PRAGMA wal_checkpoint(PASSIVE)"); err != nil || !truncate {
+		return err
 	}
-	info, err := os.Stat(d.path + "-wal") // stat only: to open and close it would drop SQLite's locks
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("checkpoint: %w", err)
-	}
-	return info.Size(), nil
+	return d.truncate()
 }
 
 // truncate finishes the checkpoint while no writer is at work and cuts the log.

@@ -42,6 +42,7 @@ type DB struct {
 
 	checkpoint sync.Mutex // one at a time in this process
 	keeper     *conn      // the checkpoints' connection, opened at the first; guarded by checkpoint
+	ahead      ahead
 
 	closeOnce sync.Once
 	counts    counts
@@ -125,6 +126,10 @@ func (d *DB) Close() error {
 		if d.keeper != nil {
 			errs = append(errs, d.keeper.close())
 			d.keeper = nil
+		}
+		if d.ahead.file != nil { // last of all: no connection has a lock any more
+			errs = append(errs, d.ahead.file.Close())
+			d.ahead.file = nil
 		}
 	})
 	return errors.Join(errs...)

@@ -66,6 +66,8 @@ func (s *Store) keep(ctx context.Context) {
 		if due, cut := log.due(time.Now(), s.reserveSpent()); due {
 			s.checkpoint(cut)
 			log.done(time.Now())
+		} else if log.grew {
+			s.lookAhead()
 		}
 		s.fillReserves()
 		if time.Since(relieved) >= relieveEvery {
@@ -95,10 +97,10 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 func (s *Store) checkpoint(cut bool) {
-	_, err := s.db.Checkpoint(cut)
-	if errors.Is(err, db.ErrFull) && s.spend(s.folder.logReserve()) {
-		_, err = s.db.Checkpoint(cut)
-	}
+	err := s.withLogReserve(func() error {
+		_, err := s.db.Checkpoint(cut)
+		return err
+	})
 	switch {
 	case err == nil || errors.Is(err, db.ErrClosed):
 	case errors.Is(err, db.ErrIO):
@@ -108,10 +110,19 @@ func (s *Store) checkpoint(cut bool) {
 	}
 }
 
+// lookAhead takes the room in the database that the log will need, so that others cannot before the log is moved.
+func (s *Store) lookAhead() {
+	if err := s.withLogReserve(s.db.Ahead); err != nil && !errors.Is(err, db.ErrClosed) {
+		s.config.Log("debug", "look ahead of the log", err) // moving it will tell, and has until then
+	}
+}
+
 // walWatch says when the log is to be moved into the database: soon while it grows fast, seldom while it grows slowly,
 // never while it stands still.
 type walWatch struct {
 	path    string
+	seen    time.Time // the log's last change when it was last looked at
+	grew    bool      // it was written to between the last two looks
 	written time.Time // the log's last change when it was last moved
 	at      time.Time // when that was
 	stuck   bool      // somebody's old snapshot kept it from being cut: each try holds writers up, so they are not many
@@ -120,6 +131,10 @@ type walWatch struct {
 // due looks at the log; cut: to nothing, as it has become too long. On a full disk the log's room is needed at once.
 func (w *walWatch) due(now time.Time, full bool) (due, cut bool) {
 	info, err := os.Stat(w.path)
+	w.grew = err == nil && !info.ModTime().Equal(w.seen)
+	if w.grew {
+		w.seen = info.ModTime()
+	}
 	if err != nil || info.Size() == 0 || !full && info.ModTime().Equal(w.written) {
 		return false, false
 	}

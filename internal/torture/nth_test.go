@@ -211,9 +211,13 @@ func (n *nth) run(trial *trial, f fault) bool {
 	what := caseName(trial, f)
 	n.only = what // until it has ended well
 	// A disk that was said to be full is one until the keeper has looked again.
-	n.within(startLimit, "the reserve is filled again", func() bool {
-		info, err := os.Stat(filepath.Join(n.data, "reserve"))
-		return err != nil || info.Size() > 0
+	n.within(startLimit, "the reserves are whole again", func() bool {
+		for _, name := range []string{"reserve", "reserve-log"} {
+			if info, err := os.Stat(filepath.Join(n.data, name)); err == nil && (info.Size() == 0 || info.Size()%2 != 0) {
+				return false
+			}
+		}
+		return true
 	})
 	if trial.prepare != nil {
 		trial.prepare(n)
