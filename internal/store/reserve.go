@@ -21,8 +21,8 @@ import (
 // the moment it is given up. Whatever becomes free and is not taken at once belongs to whoever writes next: an upload, or
 // another program.
 //
-// Uploads are refused as soon as one of the two is not whole, and already while no more than a reserve's size is left. The
-// keeper makes them whole again.
+// Uploads are refused as soon as one of the two is not whole, which the length of the first says, and already while no more than
+// a reserve's size is left. The keeper makes them whole again.
 //
 //	whole ── a small write, or the log, finds the disk full ──> broken: uploads refused ── room again ──> whole
 //
@@ -90,6 +90,7 @@ func (s *Store) withLogReserve(do func() error) error {
 		return err
 	}
 	defer unix.Close(fd)
+	s.breakReserve()
 	s.config.Log("warn", fmt.Sprintf("the disk is full: the database's log takes of its reserve of %d bytes, and uploads are refused until there is room", size), nil)
 	for size > 0 && errors.Is(err, db.ErrFull) {
 		if size -= max(size/drawShare, drawLeast); size > 0 {
@@ -122,13 +123,24 @@ func openReserve(path string) (fd int, size int64) {
 	return fd, st.Size
 }
 
-// broken is set in the length of a reserve of which a piece was given up. Whole ones have even lengths.
+// broken is set in the length of a reserve that is not whole any more. Whole ones have even lengths.
 const broken = 1
 
-// reserveSpent tells whether the disk was full and is not known to have room again. A reserve that was never made is not spent.
-func (s *Store) reserveSpent() bool {
-	return isSpent(s.folder.reserve()) || isSpent(s.folder.logReserve())
+// breakReserve makes the length of the first reserve say that the other one is not whole: everybody looks at the first, and that
+// is one look. It keeps its room.
+func (s *Store) breakReserve() {
+	fd, size := openReserve(s.folder.reserve())
+	if size == 0 {
+		return
+	}
+	defer unix.Close(fd)
+	if size&broken == 0 {
+		_ = again(func() error { return unix.Ftruncate(fd, size-1) }) // if it fails, the look at the disk refuses most
+	}
 }
+
+// reserveSpent tells whether the disk was full and is not known to have room again. A reserve that was never made is not spent.
+func (s *Store) reserveSpent() bool { return isSpent(s.folder.reserve()) }
 
 func isSpent(path string) bool {
 	var st unix.Stat_t

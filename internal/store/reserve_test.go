@@ -105,7 +105,7 @@ func TestLogReserve(t *testing.T) {
 	if _, err := s.db.Checkpoint(false); err != nil {
 		t.Error("the room was not taken:", err)
 	}
-	if n := left(t, s.folder.reserve()); n != whole {
+	if n := pages(left(t, s.folder.reserve())); n != whole {
 		t.Errorf("%d of the first reserve are left, of %d", n, whole)
 	}
 	rival.leave(s.keptFreeHere(t) + 100<<10)
@@ -115,6 +115,9 @@ func TestLogReserve(t *testing.T) {
 	rival.leave(10 << 20)
 	s.fillReserves()
 	if n := left(t, s.folder.logReserve()); n != whole {
+		t.Errorf("filled again to %d of %d bytes", n, whole)
+	}
+	if n := left(t, s.folder.reserve()); n != whole {
 		t.Errorf("filled again to %d of %d bytes", n, whole)
 	}
 	if err := s.mayUpload(1000); err != nil {
