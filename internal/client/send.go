@@ -49,9 +49,10 @@ type output struct {
 	stop func() bool // of the watch over ctx, which is set up only when the socket is full for the first time
 }
 
+// close ends the watch over ctx. One that has begun to end the connection does so now, and not in the middle of the next call.
 func (o *output) close() {
-	if o.stop != nil {
-		o.stop()
+	if o.stop != nil && !o.stop() {
+		o.conn.fail(&lostError{errGivenUp})
 	}
 }
 
