@@ -29,6 +29,7 @@ type actor struct {
 	names  map[string]ack
 	asked  *client.CommitRequest // without an answer; nil: none
 	facts  []ack                 // what it would make true
+	shown  bool                  // it was seen to be there all the same
 
 	stored, read, lost *atomic.Int64 // contents put and got, replies lost; of the whole fleet
 	fault              func(format string, args ...any)
@@ -271,7 +272,7 @@ func (a *actor) ask(ctx context.Context) error {
 	for _, f := range acks {
 		a.names[f.path] = f
 	}
-	a.asked, a.facts = nil, nil
+	a.asked, a.facts, a.shown = nil, nil, false
 	return nil
 }
 
@@ -282,68 +283,6 @@ func (a *actor) pathOf(node int64) string {
 		}
 	}
 	return "unknown"
-}
-
-// askAgain finds out what became of a commit whose reply was lost: all of it must be there, or nothing; then the same
-// request with the same key is answered as if nothing had happened.
-func (a *actor) askAgain(ctx context.Context) error {
-	done, undone := 0, 0
-	for i := range a.facts {
-		c := &a.asked.Changes[i]
-		is, err := a.isDone(ctx, c, &a.facts[i])
-		if err != nil {
-			return err
-		}
-		if is {
-			done++
-		} else {
-			undone++
-		}
-	}
-	if done > 0 && undone > 0 {
-		a.fault("actor %d: of one commit %d changes are there and %d are not", a.id, done, undone)
-	}
-	return a.ask(ctx)
-}
-
-// isDone tells whether a change of a lost commit is there. Whatever stands there is old or new, nothing else.
-func (a *actor) isDone(ctx context.Context, c *client.Change, fact *ack) (bool, error) {
-	there, err := a.stat(ctx, fact.path)
-	if err != nil {
-		return false, err
-	}
-	before, known := a.names[fact.path]
-	known = known && !before.gone
-	switch {
-	case there == nil && fact.gone:
-		return true, nil
-	case there == nil && !known:
-		return false, nil
-	case there == nil:
-		a.fault("actor %d: %q, acknowledged as version %d, is not there", a.id, fact.path, before.version)
-	case known && there.Node == before.node && there.Version == before.version && there.Hash == before.hash:
-		return false, nil
-	case !fact.gone && there.Hash == fact.hash && there.Size == fact.size && there.Version > before.version:
-		return true, nil
-	default:
-		a.fault("actor %d: %q is neither what it was (%+v) nor what was asked for (%+v): %+v", a.id, fact.path, before, *fact, *there)
-	}
-	return false, errors.New("wrong")
-}
-
-// stat finds a name in the actor's folder; nil: there is none.
-func (a *actor) stat(ctx context.Context, path string) (*client.Entry, error) {
-	reply, err := a.remote.Stat(ctx, a.folder, []string{path})
-	if err != nil {
-		return nil, a.excuse(err)
-	}
-	if a.dark() {
-		return nil, errDark
-	}
-	if len(reply.Entries) < 2 {
-		return nil, nil
-	}
-	return &reply.Entries[1], nil
 }
 
 // look reads some contents; client compares them with their hashes.

@@ -36,6 +36,7 @@ type tap struct {
 // event is one call about a file of the data folder.
 type event struct {
 	pid     int // of the process
+	thread  int
 	call    string
 	path    string // below the data folder; of the folder itself: "."
 	offset  int64
@@ -249,7 +250,7 @@ func (t *tap) judge(n *notice) verdict {
 
 // understand finds the file a call is about; nil: none of the data folder.
 func (t *tap) understand(n *notice) *event {
-	e := &event{call: tapped[n.nr]}
+	e := &event{call: tapped[n.nr], thread: int(n.pid)}
 	fd := func(arg int) string {
 		path, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", n.pid, int32(n.args[arg])))
 		return strings.TrimSuffix(path, " (deleted)")
