@@ -69,7 +69,7 @@ func TestDeadPeers(t *testing.T) {
 	s.start()
 	big := s.store(32 << 20 / 4)[0]                                                               // 8 MiB, the greatest that comes at once
 	s.each(400, func(random *rand.Rand) error { return s.abortedConnection(random, []ack{big}) }) // opens all it will ever need
-	s.readEverywhere([]ack{big})
+	s.useEverywhere([]ack{big})
 	before := s.countAll()
 	count := r.pick(8, 100)
 	all := make([]*peers, len(ways))
@@ -116,7 +116,7 @@ func TestDeadPeers(t *testing.T) {
 		r.Errorf("p99 of pings is %v, the limit is %v", during.p99, limit)
 	}
 	s.quiet()
-	s.readEverywhere([]ack{big})
+	s.useEverywhere([]ack{big})
 	// A short round may meet the database's readers still being opened as they are first needed; the long one has met them all.
 	if now := s.countAll(); r.long && now[0].what() != before[0].what() {
 		r.Errorf("before: %s, after: %s", before[0].what(), now[0].what())

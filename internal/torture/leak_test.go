@@ -39,7 +39,7 @@ func TestLeaks(t *testing.T) {
 	}
 	// The caches fill with what the rounds use; then nothing may be added.
 	round(r.pick(300, 3000), r.pick(600, 3000))
-	s.readEverywhere(contents)
+	s.useEverywhere(contents)
 	before := s.countAll()
 	var memory []int64
 	short, aborted := r.pick(3000, 1_000_000), r.pick(600, 100_000)
@@ -47,7 +47,7 @@ func TestLeaks(t *testing.T) {
 	began := time.Now()
 	for range parts {
 		round(short/parts, aborted/parts)
-		s.readEverywhere(contents)
+		s.useEverywhere(contents)
 		memory = append(memory, s.resident())
 	}
 	took := time.Since(began)
@@ -199,8 +199,9 @@ func (s *server) abortedConnection(random *rand.Rand, contents []ack) error {
 	return nil
 }
 
-// readEverywhere reads contents through every worker, so that their caches hold the same.
-func (s *server) readEverywhere(contents []ack) {
+// useEverywhere reads contents through every worker, so that their caches hold the same, and stores a new one, so that each has
+// a segment it appends to: which workers the rounds reach with a put is decided by load.
+func (s *server) useEverywhere(contents []ack) {
 	s.Helper()
 	seen := make(map[int]bool)
 	var all []*wire
@@ -216,6 +217,13 @@ func (s *server) readEverywhere(contents []ack) {
 				if code != proto.OK {
 					s.Fatalf("get: %v", code)
 				}
+			}
+			b := make([]byte, 100)
+			fill(b, uint64(time.Now().UnixNano()))
+			code, err := w.ask(proto.TypePutObjects, &proto.PutObjects{Objects: []proto.Object{{Hash: client.Sum(b), Size: int64(len(b))}}}, b)
+			s.must(err)
+			if code != proto.OK {
+				s.Fatalf("put-objects: %v", code)
 			}
 		}
 		return len(seen) == s.workers
