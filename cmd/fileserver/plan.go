@@ -94,47 +94,28 @@ type planLine struct {
 }
 
 func (p *program) planList() *cobra.Command {
-	var asJSON bool
-	command := &cobra.Command{
-		Use:     "list",
-		Short:   "List the plans",
-		Example: "  sluiced plan list\n  sluiced plan list --json",
-		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			s, err := p.flags.load()
-			if err != nil {
-				return err
-			}
-			var plans []store.Plan
-			if err := p.withStore(s.data, func(st *store.Store) (err error) {
-				plans, err = st.Plans()
-				return err
-			}); err != nil {
-				return fmt.Errorf("list plans: %w", err)
-			}
-			if asJSON {
-				lines := make([]planLine, len(plans))
-				for i, one := range plans {
-					lines[i] = planLine{one.Name, one.Quota, keptText(one.Versions, ""), keptText(one.Trash, ""), one.Users}
-				}
-				return json.NewEncoder(p.stdout).Encode(struct {
-					Plans []planLine `json:"plans"`
-				}{lines})
-			}
-			table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(table, "NAME\tQUOTA\tVERSIONS\tTRASH\tUSERS")
-			for _, one := range plans {
-				limit := "none"
-				if one.Quota > 0 {
-					limit = formatSize(one.Quota)
-				}
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\n", visible(one.Name), limit, keptText(one.Versions, "default"), keptText(one.Trash, "default"), one.Users)
-			}
-			return table.Flush()
-		},
+	return listing(p, "plans", "List the plans", "  sluiced plan list\n  sluiced plan list --json",
+		(*store.Store).Plans, p.plansJSON, p.plansTable)
+}
+
+func (p *program) plansJSON(plans []store.Plan) error {
+	lines := make([]planLine, len(plans))
+	for i, one := range plans {
+		lines[i] = planLine{one.Name, one.Quota, keptText(one.Versions, ""), keptText(one.Trash, ""), one.Users}
 	}
-	command.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
-	return command
+	return json.NewEncoder(p.stdout).Encode(struct {
+		Plans []planLine `json:"plans"`
+	}{lines})
+}
+
+func (p *program) plansTable(plans []store.Plan) error {
+	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tQUOTA\tVERSIONS\tTRASH\tUSERS")
+	for _, one := range plans {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\n", visible(one.Name), sizeOrNone(one.Quota), keptText(one.Versions, "default"),
+			keptText(one.Trash, "default"), one.Users)
+	}
+	return table.Flush()
 }
 
 func keptText(d time.Duration, none string) string {

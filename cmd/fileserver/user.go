@@ -144,33 +144,8 @@ type userLine struct {
 }
 
 func (p *program) userList() *cobra.Command {
-	var asJSON bool
-	command := &cobra.Command{
-		Use:     "list",
-		Short:   "List the accounts",
-		Example: "  sluiced user list\n  sluiced user list --json",
-		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			s, err := p.flags.load()
-			if err != nil {
-				return err
-			}
-			var users []store.User
-			err = p.withStore(s.data, func(st *store.Store) error {
-				users, err = st.Users()
-				return err
-			})
-			if err != nil {
-				return fmt.Errorf("list users: %w", err)
-			}
-			if asJSON {
-				return p.usersJSON(users)
-			}
-			return p.usersTable(users)
-		},
-	}
-	command.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
-	return command
+	return listing(p, "users", "List the accounts", "  sluiced user list\n  sluiced user list --json",
+		(*store.Store).Users, p.usersJSON, p.usersTable)
 }
 
 func (p *program) usersJSON(users []store.User) error {
@@ -187,15 +162,11 @@ func (p *program) usersTable(users []store.User) error {
 	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "NAME\tUSED\tHELD\tQUOTA\tPLAN\tMADE")
 	for _, u := range users {
-		quota := "none"
-		if u.Quota > 0 {
-			quota = formatSize(u.Quota)
-		}
 		plan := "-"
 		if u.Plan != "" {
 			plan = visible(u.Plan)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", visible(u.Name), formatSize(u.Used), formatSize(u.Held), quota, plan,
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", visible(u.Name), formatSize(u.Used), formatSize(u.Held), sizeOrNone(u.Quota), plan,
 			time.Unix(0, u.Made).Format(time.DateOnly))
 	}
 	return table.Flush()
@@ -250,6 +221,14 @@ func limitText(limit int64, plan string) string {
 		return "the limits of plan " + visible(plan)
 	}
 	return quotaText(limit) + " and the other limits of plan " + visible(plan)
+}
+
+// sizeOrNone is a quota in a table.
+func sizeOrNone(limit int64) string {
+	if limit == 0 {
+		return "none"
+	}
+	return formatSize(limit)
 }
 
 func quotaText(limit int64) string {
