@@ -129,7 +129,7 @@ func TestBehindSecondFails(t *testing.T) {
 			r.script.shut("begin")
 			c.ask(proto.TypeUploadChunk, 2, chunkHeader(5), pattern(70_000, 1))
 			r.waitState(begin)
-			time.Sleep(5 * time.Millisecond) // the whole body is in the socket
+			c.delivered() // the whole body is in the server's socket
 			r.script.open("begin")
 			r.waitState(waitTurn)
 			r.script.open("finish")

@@ -306,6 +306,20 @@ func (c *client) bytes(b []byte) {
 	}
 }
 
+// delivered waits until the server's socket has all that was sent.
+func (c *client) delivered() {
+	c.t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.rig.waitFor("the delivery", func() bool {
+		left := -1
+		_ = raw.Control(func(fd uintptr) { left, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+		return left == 0 && err == nil
+	})
+}
+
 // reply reads one reply.
 func (c *client) reply() (proto.Prelude, []byte, []byte) {
 	c.t.Helper()

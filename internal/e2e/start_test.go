@@ -102,7 +102,11 @@ func TestInterruptedPush(t *testing.T) {
 	var log logBuffer
 	c.Stdout, c.Stderr = &log, &log
 	must(t, c.Start())
-	time.Sleep(700 * time.Millisecond)
+	for deadline := time.Now().Add(60 * time.Second); s.bytesIn() < 8<<20; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("nothing arrived in a minute\n%s", log.String())
+		}
+	}
 	must(t, c.Process.Signal(syscall.SIGINT))
 	c.Wait()
 	if code := c.ProcessState.ExitCode(); code != 130 {

@@ -7,6 +7,14 @@ import (
 	"time"
 )
 
+// past waits until all timers that are due within d have run.
+func past(t *testing.T, l *Loop, do func(func()), d time.Duration) {
+	t.Helper()
+	ran := make(chan struct{})
+	do(func() { l.Timer(func() { close(ran) }).Set(l.Now().Add(d)) })
+	within(t, ran, "a timer")
+}
+
 func TestTimersRunInOrder(t *testing.T) {
 	l, do := start(t)
 	var got []int
@@ -15,7 +23,7 @@ func TestTimersRunInOrder(t *testing.T) {
 			l.Timer(func() { got = append(got, i) }).Set(l.Now().Add(time.Duration(i) * time.Millisecond / 4))
 		}
 	})
-	time.Sleep(40 * time.Millisecond)
+	past(t, l, do, 13*time.Millisecond)
 	do(func() {
 		if len(got) != 50 || !slices.IsSorted(got) {
 			t.Errorf("order %v", got)
@@ -45,7 +53,7 @@ func TestTimerMoves(t *testing.T) {
 				tm.Set(l.Now().Add(2 * time.Millisecond))
 				row.act(l, tm)
 			})
-			time.Sleep(30 * time.Millisecond)
+			past(t, l, do, 10*time.Millisecond)
 			do(func() {
 				if runs != row.runs {
 					t.Errorf("ran %d times, want %d", runs, row.runs)
@@ -67,7 +75,7 @@ func TestTimerStoppedByAnother(t *testing.T) {
 		a.Set(l.Now())
 		b.Set(l.Now())
 	})
-	time.Sleep(20 * time.Millisecond)
+	past(t, l, do, time.Millisecond)
 	do(func() {
 		if runs != 1 {
 			t.Errorf("%d timers ran, want 1", runs)
@@ -80,21 +88,19 @@ func TestTimerSetsItself(t *testing.T) {
 	l, do := start(t)
 	var runs int
 	var tm *Timer
+	ended := make(chan struct{})
 	before := l.Turns()
 	do(func() {
 		tm = l.Timer(func() {
 			if runs++; runs < 100 {
 				tm.Set(l.Now())
+			} else {
+				close(ended)
 			}
 		})
 		tm.Set(l.Now())
 	})
-	time.Sleep(20 * time.Millisecond)
-	do(func() {
-		if runs != 100 {
-			t.Errorf("ran %d times", runs)
-		}
-	})
+	within(t, ended, "the timer to have run 100 times")
 	if turns := l.Turns() - before; turns < 90 {
 		t.Errorf("only %d turns", turns)
 	}
