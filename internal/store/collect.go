@@ -166,9 +166,7 @@ type removal struct{ bytes, end int64 }
 func (c *collector) remove(due []db.Doomed) error {
 	var files []int64
 	var done Collected
-	err := c.s.writeAnyway(func(tx *db.Tx) error {
-		began := time.Now()
-		defer func() { c.pace.held(time.Since(began)) }()
+	err := c.pace.timed(c.s.writeAnyway, func(tx *db.Tx) error {
 		files, done = files[:0], Collected{}
 		dead := make(map[int64]removal)
 		for _, d := range due {

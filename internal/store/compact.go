@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -146,9 +145,7 @@ func (c *collector) move(from int64, living []db.Content, bytes int64) error {
 		err = c.s.step("segment copied")
 	}
 	if err == nil {
-		err = c.s.write(func(tx *db.Tx) (err error) {
-			began := time.Now()
-			defer func() { c.pace.held(time.Since(began)) }()
+		err = c.pace.timed(c.s.write, func(tx *db.Tx) (err error) {
 			moved, err = moveRows(tx, c.s.life.id, from, living, r)
 			return err
 		})

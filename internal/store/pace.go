@@ -3,18 +3,22 @@ package store
 import (
 	"context"
 	"time"
+
+	"sluice/internal/db"
 )
 
-// A pace is the collector's budget. A batch holds the gate for a few milliseconds at most, and after it the collector rests: for
-// long while others commit, so that they hardly notice it, and for less while nobody does. Every row costs others more than the
-// time it takes: the pages it changes go through the log.
+// A pace is the collector's budget. While others commit, a batch's rows may take the gate for a share of what its COMMIT
+// takes anyway: however fast the disk is, to others a batch is then one more small commit, not one that they wait out. What
+// the rows cost after them, as their pages go through the log, is about twice what they cost before. While nobody commits, a
+// batch may hold the gate for a few milliseconds. After it the collector rests, for longer while others commit.
 const (
-	batchLeast = 10
-	batchFirst = 100
+	batchLeast = 4
+	batchFirst = 8
 	batchMost  = sweepBatch
-	gateShort  = 1500 * time.Microsecond // a batch that held the gate for less may be larger next time
-	gateLong   = 4 * time.Millisecond    // and one that held it for longer must be smaller
-	restBusy   = 8                       // rests so many times as long as it worked, while others commit
+	workShare  = 8                     // of the time of COMMIT: one part in so many
+	workLeast  = 50 * time.Microsecond // a batch whose rows took less is never too large
+	workMost   = 4 * time.Millisecond  // and one whose rows took more always is
+	restBusy   = 8                     // rests so many times as long as it worked, while others commit
 	restQuiet  = 2
 	restLeast  = 2 * time.Millisecond
 	restMost   = 2 * time.Second
@@ -24,31 +28,55 @@ type pace struct {
 	size    int           // rows of the next batch
 	changes func() uint64 // nil: nobody counts, so somebody may be at work
 	seen    uint64
+	others  bool // have committed beside the last batch
 }
 
 func newPace(changes func() uint64) *pace {
-	p := &pace{size: batchFirst, changes: changes}
+	p := &pace{size: batchFirst, changes: changes, others: true}
 	if changes != nil {
 		p.seen = changes()
 	}
 	return p
 }
 
-// held tells for how long a batch's transaction held the gate: the next one is larger or smaller.
-func (p *pace) held(gate time.Duration) {
+// held tells how long a batch's transaction worked on its rows, and how long the COMMIT after it took: the next batch is
+// larger or smaller.
+func (p *pace) held(work, commit time.Duration) {
+	most := workMost
+	if p.others {
+		most = min(max(commit/workShare, workLeast), workMost)
+	}
 	switch {
-	case gate > gateLong:
+	case work > most:
 		p.size = max(p.size/2, batchLeast)
-	case gate < gateShort:
+	case work < most/3: // twice as much is below the limit with certainty
 		p.size = min(p.size*2, batchMost)
 	}
+}
+
+// timed carries out a batch's transaction by write, and takes the time.
+func (p *pace) timed(write func(func(tx *db.Tx) error) error, fn func(tx *db.Tx) error) error {
+	var began, ended time.Time
+	err := write(func(tx *db.Tx) error {
+		began = time.Now()
+		defer func() { ended = time.Now() }()
+		return fn(tx)
+	})
+	if err == nil {
+		p.held(ended.Sub(began), time.Since(ended))
+	}
+	return err
 }
 
 // rest is called after a batch of own commits that took so long in all; false: ctx has ended.
 func (p *pace) rest(ctx context.Context, took time.Duration, own uint64) bool {
 	times := time.Duration(restQuiet)
-	if p.busy(own) {
+	before := p.others
+	if p.others = p.busy(own); p.others {
 		times = restBusy
+	}
+	if p.others && !before {
+		p.size = min(p.size, batchFirst)
 	}
 	return pause(ctx, min(max(times*took, restLeast), restMost))
 }
