@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,19 +31,11 @@ func (p *program) catCommand() *cobra.Command {
 }
 
 func (p *program) cat(ctx context.Context, arg, at string) error {
-	then, err := when(at, time.Now())
-	if err != nil {
-		return err
-	}
-	s, path, err := p.reach(ctx, arg)
+	s, path, l, _, err := p.reachAt(ctx, arg, at)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	l, err := s.mustAt(ctx, path, then)
-	if err != nil {
-		return err
-	}
 	if l.folder() {
 		return usagef("%s is a folder: fetch it with `sluice pull`", visible(path.String()))
 	}

@@ -54,6 +54,22 @@ func (p *program) reach(ctx context.Context, arg string) (*server, remotePath, e
 	return s, path, err
 }
 
+// reachAt reaches a remote path, finds what stands there, or stood there at a time, and tells that time (0: now). The caller
+// closes the server if there is no error.
+func (p *program) reachAt(ctx context.Context, arg, at string) (s *server, path remotePath, l *place, then int64, err error) {
+	if then, err = when(at, time.Now()); err != nil {
+		return nil, path, nil, 0, err
+	}
+	if s, path, err = p.reach(ctx, arg); err != nil {
+		return nil, path, nil, 0, err
+	}
+	if l, err = s.mustAt(ctx, path, then); err != nil {
+		s.close()
+		return nil, path, nil, 0, err
+	}
+	return s, path, l, then, nil
+}
+
 // dial connects with the flags of this run.
 func (p *program) dial(ctx context.Context, address, token string) (*client.Remote, error) {
 	table, err := parseTimetable(p.flags.limitRate)

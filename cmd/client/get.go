@@ -41,19 +41,11 @@ func (p *program) getCommand() *cobra.Command {
 }
 
 func (p *program) get(ctx context.Context, arg, at, output string, dry bool) error {
-	then, err := when(at, time.Now())
-	if err != nil {
-		return err
-	}
-	s, path, err := p.reach(ctx, arg)
+	s, path, l, _, err := p.reachAt(ctx, arg, at)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	l, err := s.mustAt(ctx, path, then)
-	if err != nil {
-		return err
-	}
 	if l.folder() {
 		return usagef("%s is a folder: fetch it with `sluice pull %s DIR`", visible(path.String()), visible(path.String()))
 	}

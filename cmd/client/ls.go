@@ -52,19 +52,11 @@ type named struct {
 }
 
 func (p *program) ls(ctx context.Context, arg string, flags lsFlags, head, gap bool) error {
-	then, err := when(flags.at, time.Now())
-	if err != nil {
-		return err
-	}
-	s, path, err := p.reach(ctx, arg)
+	s, path, l, then, err := p.reachAt(ctx, arg, flags.at)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	l, err := s.mustAt(ctx, path, then)
-	if err != nil {
-		return err
-	}
 	list := []named{{path.last(), l.last()}}
 	if l.folder() {
 		if list, err = s.list(ctx, l.last().Node, then, flags.recursive); err != nil {

@@ -21,19 +21,11 @@ func (p *program) statCommand() *cobra.Command {
 		Args:              arguments(cobra.ExactArgs(1)),
 		ValidArgsFunction: p.completePaths,
 	}, func(ctx context.Context, args []string) error {
-		then, err := when(at, time.Now())
-		if err != nil {
-			return err
-		}
-		s, path, err := p.reach(ctx, args[0])
+		s, path, l, _, err := p.reachAt(ctx, args[0], at)
 		if err != nil {
 			return err
 		}
 		defer s.close()
-		l, err := s.mustAt(ctx, path, then)
-		if err != nil {
-			return err
-		}
 		e := l.last()
 		if p.flags.json {
 			return p.printJSON(entryOf(path.String(), e))

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,9 +61,7 @@ const manyNames = 10_000
 func (p *program) listTrash(ctx context.Context, s *server, path remotePath) error {
 	top := strings.Join(path.names, "/")
 	list := []trashedJSON{}
-	w := bufio.NewWriter(p.stdout)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "DELETED\tNUMBER\tSIZE\tBY\tPATH")
+	table := p.columns("DELETED\tNUMBER\tSIZE\tBY\tPATH")
 	err := s.Trash(ctx, func(t *client.Trashed) bool {
 		if top != "" && t.Path != top && !strings.HasPrefix(t.Path, top+"/") {
 			return true
@@ -95,10 +91,7 @@ func (p *program) listTrash(ctx context.Context, s *server, path remotePath) err
 			Names []trashedJSON `json:"names"`
 		}{list})
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	return w.Flush()
+	return table.Flush()
 }
 
 func (p *program) trashRestore() *cobra.Command {

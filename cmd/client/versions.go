@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -57,16 +55,11 @@ func (p *program) versions(ctx context.Context, arg string) error {
 			Versions []versionJSON `json:"versions"`
 		}{nameJSON(path.String()), list})
 	}
-	w := bufio.NewWriter(p.stdout)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "AT\tSIZE\tBY\tSTATE")
+	table := p.columns("AT\tSIZE\tBY\tSTATE")
 	for _, v := range all {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", orUnknown(v.Made), sizeText(v.Entry), visible(v.By), versionState(v, path.last()))
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	return w.Flush()
+	return table.Flush()
 }
 
 func orUnknown(ns int64) string {
