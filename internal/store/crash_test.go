@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -257,6 +258,8 @@ func dieAt(at, data, doing string) {
 // TestCrashes kills a worker at every step of every order of writes, starts its successor, and compares what is there with
 // DESIGN.md's table; then the same is done again and must succeed. committed: what was being done is kept.
 func TestCrashes(t *testing.T) {
+	// A child has a copy of all descriptors until it runs its own program: what is claimed here meanwhile stays claimed.
+	var claims sync.RWMutex
 	for _, test := range []struct {
 		doing, at string
 		committed bool
@@ -336,9 +339,16 @@ func TestCrashes(t *testing.T) {
 			child := exec.Command(os.Args[0])
 			child.Env = append(os.Environ(), killAt+"="+test.at, killFolder+"="+data, killDoing+"="+test.doing)
 			var died *exec.ExitError
-			out, err := child.CombinedOutput()
+			var out bytes.Buffer
+			child.Stdout, child.Stderr = &out, &out
+			claims.Lock()
+			err := child.Start()
+			claims.Unlock()
+			if err == nil {
+				err = child.Wait()
+			}
 			if !errors.As(err, &died) || died.ExitCode() != -1 {
-				t.Fatalf("the child was not killed: %v: %s", err, out)
+				t.Fatalf("the child was not killed: %v: %s", err, out.String())
 			}
 			s, err := Open(Config{Data: data})
 			if err != nil {
@@ -367,7 +377,10 @@ func TestCrashes(t *testing.T) {
 			if test.doing == "sweep" {
 				return
 			}
-			if err := doings[test.doing](s, w); err != nil {
+			claims.RLock()
+			err = doings[test.doing](s, w)
+			claims.RUnlock()
+			if err != nil {
 				t.Fatalf("again: %v", err)
 			}
 			wantContents(t, s, w, kept[test.doing]...)
