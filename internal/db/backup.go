@@ -56,16 +56,21 @@ func (tx *Tx) SegmentClosed(id int64) (bool, error) {
 }
 
 // BeginAnew makes of a restored database one that a server can begin with: all namespaces get new epochs, by which clients
-// see that the server went back in time; what was under way is no more.
+// see that the server went back in time; what was under way is no more. Journals and node numbers go on at a number made of
+// the time, in µs since 1970: what the lost history gave is less, as no server makes a change every µs. So a client can tell
+// what the backup knew from what came later, and no number is given twice.
 func (tx *Tx) BeginAnew(epoch func() int64, now int64) error {
 	namespaces, err := tx.numbers(`SELECT id FROM namespace`)
 	if err != nil {
 		return err
 	}
 	for _, id := range namespaces {
-		if err := tx.run(`UPDATE namespace SET epoch = ? WHERE id = ?`, epoch(), id); err != nil {
+		if err := tx.run(`UPDATE namespace SET epoch = ?, journal = max(journal, ?) WHERE id = ?`, epoch(), now/1000, id); err != nil {
 			return err
 		}
+	}
+	if err := tx.run(`UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'node'`, now/1000); err != nil {
+		return err
 	}
 	for _, sql := range []string{
 		`DELETE FROM upload`,

@@ -25,8 +25,12 @@ func (m *Mirror) list(ctx context.Context) error {
 	}
 	root := m.root
 	b := &state.SyncBatch{Root: &root, Anew: true}
-	if root.Listed && list.Epoch != root.Epoch {
-		agreed = wentBack(agreed, listed, root.Journal)
+	if root.Listed && (list.Epoch != root.Epoch || list.Journal < root.Journal) {
+		known := root.Journal
+		if list.Epoch == root.Epoch { // the server's disk was put back behind its back: numbers may have been given twice
+			known = 0
+		}
+		agreed = wentBack(agreed, listed, known)
 		sent, err := m.State.Sent()
 		if err != nil {
 			return err
@@ -60,16 +64,16 @@ func (m *Mirror) list(ctx context.Context) error {
 // wentBack says what of the agreed nodes still counts when the server was restored from a backup: rule 6. What the server
 // does not have any more was not deleted there: it is agreed no longer, stays here, and goes up. What it has in an earlier
 // state was the ancestor of ours, and ours goes up over it. Numbers given since the restore are greater than all that were
-// given before (see docs/PROTOCOL.md, epochs), so what has one up to journal is of the history that was followed.
+// given before (see docs/PROTOCOL.md), so what has one up to journal is of the history that was followed.
 func wentBack(agreed map[int64]state.SyncNode, listed map[int64]state.SyncEntry, journal int64) map[int64]state.SyncNode {
 	kept := make(map[int64]state.SyncNode)
 	for id, a := range agreed {
 		e, found := listed[id]
 		switch {
 		case !found:
-		case e.Version > journal: // changed since then: not known from what
 		case a.SyncEntry == e:
 			kept[id] = a
+		case e.Version > journal: // changed since then: not known from what
 		case e.Kind == uint8(client.KindFolder) || e.Hash == a.Hash && e.Mtime == a.Mtime:
 			a.SyncEntry = e
 			kept[id] = a
