@@ -113,8 +113,17 @@ func (m *matcher) folders() {
 			m.pair(l, a)
 		}
 	}
+	now := make(map[uint64]bool)
+	if len(unborn) > 0 {
+		for _, l := range m.localFolders {
+			now[l.Facts.Ino] = true
+		}
+	}
 	for _, l := range m.localFolders {
-		m.byPlace(l)
+		if m.kin[l] == nil {
+			m.exchanged(l, unborn[identity{ino: int64(l.Facts.Ino)}], now)
+			m.byPlace(l)
+		}
 	}
 	// What was found at its place is no longer looked for, so these are moved. What they hold keeps its place in them.
 	for _, l := range m.localFolders {
@@ -126,6 +135,19 @@ func (m *matcher) folders() {
 				m.pair(l, a)
 			}
 		}
+	}
+}
+
+// exchanged finds a folder of unknown birth that has taken another one's place: it was known elsewhere, as a, and the one
+// that was in its place is somewhere else now. Otherwise the place says more, for the number of what is deleted is given
+// away again.
+func (m *matcher) exchanged(l, a *Entry, now map[uint64]bool) {
+	parent := m.kin[l.Parent]
+	if a == nil || m.taken[a] || parent == nil || parent == a {
+		return
+	}
+	if was := parent.Children[l.Name]; was != nil && was != a && was.IsFolder() && now[was.Facts.Ino] {
+		m.pair(l, a)
 	}
 }
 

@@ -92,6 +92,7 @@ type planner struct {
 	o      Options
 	root   *node
 	nodes  []*node
+	spare  []node
 	of     map[*Entry]*node
 	chosen map[chosen]bool // conflict names given
 	tasks  []task
@@ -125,7 +126,12 @@ func (p *planner) build(agreed, local, remote *Tree) {
 }
 
 func (p *planner) add(a, l, r *Entry) *node {
-	n := &node{a: a, e: [2]*Entry{l, r}, settle: [2]int{-1, -1}, leave: [2]int{-1, -1}}
+	if len(p.spare) == 0 {
+		p.spare = make([]node, 512) // one by one they would keep the collector busy
+	}
+	n := &p.spare[0]
+	p.spare = p.spare[1:]
+	*n = node{a: a, e: [2]*Entry{l, r}, settle: [2]int{-1, -1}, leave: [2]int{-1, -1}}
 	for _, e := range [3]*Entry{a, l, r} {
 		if e != nil {
 			p.of[e] = n

@@ -229,7 +229,9 @@ func (w *world) scan(s side) (*Tree, map[*Entry]*Entry) {
 			}
 			real[&k] = c
 			to.Add(parent, &k)
-			clone(to, &k, c)
+			if s == there || !c.Unknown && !c.Excluded {
+				clone(to, &k, c)
+			}
 		}
 	}
 	root := *t.Root
@@ -328,6 +330,15 @@ func (w *world) round() int {
 	return len(steps)
 }
 
+// plan makes a plan and carries nothing out.
+func (w *world) plan() ([]Step, *Tree) {
+	agreed := w.agreed()
+	local, _ := w.scan(here)
+	remote, _ := w.scan(there)
+	Match(agreed, local)
+	return Plan(agreed, local, remote, Options{Device: "laptop", Date: "2026-11-22"}), local
+}
+
 func pathOf(s Step) string {
 	for _, e := range []*Entry{s.Local, s.Remote, s.Agreed} {
 		if e != nil {
@@ -360,8 +371,18 @@ func (w *world) told() string {
 	return text
 }
 
-// sync goes on until nothing is left to do, and tells in how many rounds something was.
+// sync goes on until nothing is left to do and both sides are the same. It tells in how many rounds something was done.
 func (w *world) sync(most int) int {
+	w.t.Helper()
+	n := w.run(most)
+	if l, r := w.shape(w.disk), w.shape(w.server); l != r {
+		w.t.Fatalf("the sides differ\n%sdisk:   %s\nserver: %s", w.told(), l, r)
+	}
+	return n
+}
+
+// run goes on until nothing is left to do.
+func (w *world) run(most int) int {
 	w.t.Helper()
 	w.took, w.steps, w.refused = nil, nil, nil
 	l, r := w.shape(w.disk), w.shape(w.server)
@@ -377,9 +398,6 @@ func (w *world) sync(most int) int {
 		if n == most {
 			fail("no end after %d rounds", most)
 		}
-	}
-	if w.shape(w.disk) != w.shape(w.server) {
-		fail("the sides differ")
 	}
 	return n
 }
