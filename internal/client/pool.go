@@ -54,10 +54,11 @@ func (p *pool) choose(ctx context.Context, waits bool) (*conn, error) {
 	}
 }
 
-// best is the least loaded connection on which no call waits for news, nil if there is none, and how many such there are.
+// best is the least loaded connection on which no call waits for news, nil if there is none, and how many such there are. One
+// that has ended counts no more, though its reader has yet to drop it.
 func (p *pool) best(waits bool) (best *conn, count int) {
 	for _, c := range p.conns {
-		if c.waiting > 0 {
+		if c.waiting > 0 || !c.usable() {
 			continue
 		}
 		count++

@@ -104,6 +104,22 @@ func TestPool(t *testing.T) {
 	}
 }
 
+// A connection that has just ended is chosen no more, whether its reader has noticed or not.
+func TestEndedConnectionIsNotChosen(t *testing.T) {
+	s := newServer(t)
+	r := s.dial(Options{Connections: 1, Retries: -1})
+	r.pool.mu.Lock() // its reader needs this to drop it
+	r.pool.conns[0].fail(&lostError{errGivenUp})
+	best, count := r.pool.best(false)
+	r.pool.mu.Unlock()
+	if best != nil || count != 0 {
+		t.Errorf("%d connections", count)
+	}
+	if err := r.Ping(soon(t)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLogin(t *testing.T) {
 	s := newServer(t)
 	var tokens []string
