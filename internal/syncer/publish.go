@@ -84,61 +84,122 @@ func (u *publisher) run() {
 
 // publish is the whole way of some temporary files to their names.
 func (u *publisher) publish(list []written) error {
-	if err := u.syncData(list); err != nil {
+	list, err := u.syncData(list)
+	if err != nil {
 		u.drop(list)
 		return err
 	}
+	folders := 0
+	for i := range list {
+		if i == 0 || list[i].Src.Parent != list[i-1].Src.Parent {
+			folders++
+		}
+	}
+	names := syncing{each: folders < syncEachBelow}
+	defer names.close()
 	var named []written
 	for start := 0; start < len(list); {
 		end := start + 1
 		for end < len(list) && list[end].Src.Parent == list[start].Src.Parent {
 			end++
 		}
-		named = append(named, u.rename(list[start:end])...)
+		done, err := u.rename(list[start:end], &names)
+		if err != nil {
+			u.drop(list[end:])
+			return err
+		}
+		named = append(named, done...)
 		start = end
 	}
-	if err := u.syncFolders(named); err != nil {
+	if err := names.finish(); err != nil {
 		return err
 	}
 	u.p.named(named)
 	return nil
 }
 
-// syncData makes the contents durable: one sync for each file system that holds some.
-func (u *publisher) syncData(list []written) error {
+// syncData makes the contents durable: one sync for each file system that holds some. What lies in a folder that is no longer
+// there is missed, and not in the list it gives.
+func (u *publisher) syncData(list []written) ([]written, error) {
 	seen := make(map[uint64]bool)
 	for i := range list {
 		w := &list[i]
 		if w.synced || seen[w.dev] || w.Src.Kind == proto.KindLink {
 			continue
 		}
+		fd, err := u.p.at.folder(w.Src.Parent.Path())
+		if err != nil {
+			continue // another folder of this file system will do
+		}
+		_, err = retry(func() (int, error) { return 0, unix.Syncfs(fd) })
+		unix.Close(fd)
+		if err != nil {
+			return list, fmt.Errorf("sync files to disk: %w", err)
+		}
 		seen[w.dev] = true
-		if err := u.syncSystem(w.Src.Parent); err != nil {
-			return fmt.Errorf("sync files to disk: %w", err)
+	}
+	kept := list[:0]
+	for _, w := range list {
+		if w.synced || seen[w.dev] || w.Src.Kind == proto.KindLink {
+			kept = append(kept, w)
+			continue
+		}
+		u.drop([]written{w})
+		u.p.missed(w.Step, naming, errMeanwhile)
+	}
+	return kept, nil
+}
+
+// syncing makes names durable: each folder by itself, or where there are many the file systems they are on.
+type syncing struct {
+	each bool
+	on   map[uint64]int // of each file system a folder
+}
+
+// took is told that the open folder fd, on the file system dev, has got names.
+func (s *syncing) took(fd int, dev uint64) error {
+	if s.each {
+		_, err := retry(func() (int, error) { return 0, unix.Fsync(fd) })
+		return err
+	}
+	if _, ok := s.on[dev]; ok {
+		return nil
+	}
+	keep, err := retry(func() (int, error) { return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0) })
+	if err != nil {
+		return err
+	}
+	if s.on == nil {
+		s.on = make(map[uint64]int)
+	}
+	s.on[dev] = keep
+	return nil
+}
+
+// finish returns when all names are durable.
+func (s *syncing) finish() error {
+	for _, fd := range s.on {
+		if _, err := retry(func() (int, error) { return 0, unix.Syncfs(fd) }); err != nil {
+			return fmt.Errorf("sync folders to disk: %w", err)
 		}
 	}
 	return nil
 }
 
-// syncSystem syncs the file system a folder lies on.
-func (u *publisher) syncSystem(folder *Node) error {
-	fd, err := u.p.at.folder(folder.Path())
-	if err != nil {
-		return err
+func (s *syncing) close() {
+	for _, fd := range s.on {
+		unix.Close(fd)
 	}
-	defer unix.Close(fd)
-	_, err = retry(func() (int, error) { return 0, unix.Syncfs(fd) })
-	return err
 }
 
 // rename gives the files of one folder their names, unless what stood there is no longer what was compared.
-func (u *publisher) rename(list []written) (named []written) {
+func (u *publisher) rename(list []written, names *syncing) (named []written, err error) {
 	fd, err := u.p.at.folder(list[0].Src.Parent.Path())
 	if err != nil {
 		for i := range list {
 			u.p.missed(list[i].Step, naming, err)
 		}
-		return nil
+		return nil, nil
 	}
 	defer unix.Close(fd)
 	for i := range list {
@@ -151,7 +212,12 @@ func (u *publisher) rename(list []written) (named []written) {
 		_ = unix.Unlinkat(fd, w.temp, 0)
 		u.p.missed(w.Step, naming, err)
 	}
-	return named
+	if len(named) > 0 {
+		if err := names.took(fd, named[0].dev); err != nil {
+			return nil, fmt.Errorf("sync a folder to disk: %w", err)
+		}
+	}
+	return named, nil
 }
 
 // errMeanwhile is a name that changed here since the folder was read.
@@ -177,40 +243,6 @@ func (u *publisher) renameOne(fd int, w *written) error {
 	}
 	// Someone has put something else there since. These facts are no file's, so that it will be looked at.
 	w.now = facts{size: w.Src.Size, mtime: w.Src.Mtime, ino: w.ino}
-	return nil
-}
-
-// syncFolders makes the names durable: one sync for each folder, or of the whole file system where there are many.
-func (u *publisher) syncFolders(named []written) error {
-	folders := make([]*Node, 0, 16)
-	for i := range named {
-		if f := named[i].Src.Parent; len(folders) == 0 || folders[len(folders)-1] != f {
-			folders = append(folders, f)
-		}
-	}
-	if len(folders) >= syncEachBelow {
-		seen := make(map[uint64]bool)
-		for i := range named {
-			if w := &named[i]; !seen[w.dev] {
-				seen[w.dev] = true
-				if err := u.syncSystem(w.Src.Parent); err != nil {
-					return fmt.Errorf("sync folders to disk: %w", err)
-				}
-			}
-		}
-		return nil
-	}
-	for _, f := range folders {
-		fd, err := u.p.at.folder(f.Path())
-		if err != nil {
-			return fmt.Errorf("sync a folder to disk: %w", err)
-		}
-		_, err = retry(func() (int, error) { return 0, unix.Fsync(fd) })
-		unix.Close(fd)
-		if err != nil {
-			return fmt.Errorf("sync a folder to disk: %w", err)
-		}
-	}
 	return nil
 }
 

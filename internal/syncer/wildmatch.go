@@ -51,9 +51,9 @@ func wild(p, t string, start bool) wildResult {
 			}
 			rest := p[n:]
 			cross := false
-			if n == 2 && atStart && (rest == "" || rest[0] == '/') {
+			if n >= 2 && atStart && (rest == "" || rest[0] == '/' || strings.HasPrefix(rest, `\/`)) {
 				// "**/" may stand for nothing at all.
-				if rest != "" && wild(rest[1:], t, true) == wildYes {
+				if rest != "" && rest[0] == '/' && wild(rest[1:], t, true) == wildYes {
 					return wildYes
 				}
 				cross = true
