@@ -105,17 +105,14 @@ func (tx *Tx) AnyContent(hash []byte, size int64) (c Content, found bool, err er
 // of a thousand times the same hash would make the difference plain: then it is asked who holds content 0, which nobody does.
 // The account is cast for the reason told at nodeColumns: a join would be planned anew for every hash (30 us to 1).
 func (tx *Tx) HeldContent(account int64, hash []byte) (c Content, found bool, err error) {
-	var id int64
-	found, err = tx.row(`SELECT known.id FROM (SELECT ifnull((SELECT id FROM content WHERE hash = ?1 AND complete = 1), 0) AS id) AS known
-		WHERE `+heldBySecond, []any{hash, account}, &id)
-	if err != nil || !found {
-		return Content{}, false, err
-	}
-	err = tx.each(`SELECT size, segment, offset, damaged FROM content WHERE id = ?`, []any{id}, func(r *Row) (bool, error) {
-		c = Content{ID: id, Size: r.Int(0), Complete: true, Segment: r.Int(1), Offset: r.Int(2), Damaged: !r.Null(3)}
+	err = tx.each(`SELECT id, size, segment, offset, damaged FROM content WHERE id = (
+		SELECT known.id FROM (SELECT ifnull((SELECT id FROM content WHERE hash = ?1 AND complete = 1), 0) AS id) AS known
+		WHERE `+heldBySecond+`)`, []any{hash, account}, func(r *Row) (bool, error) {
+		found = true
+		c = Content{ID: r.Int(0), Size: r.Int(1), Complete: true, Segment: r.Int(2), Offset: r.Int(3), Damaged: !r.Null(4)}
 		return false, nil
 	})
-	return c, true, err
+	return c, found, err
 }
 
 // heldBySecond is 1 where the account that is a statement's second parameter holds the content known.id, NULL otherwise. CASE asks

@@ -86,6 +86,24 @@ func (tx *Tx) Children(list []Node, parent int64, after []byte, limit int) ([]No
 	return list, err
 }
 
+// EachBelow calls each for the children of a folder that were there when last was the last node's id, in order of name, until
+// it gives an error.
+func (tx *Tx) EachBelow(parent, last int64, each func(id, kind, size int64) error) error {
+	return tx.rows(`SELECT id, kind, size FROM node WHERE parent = CAST(? AS INTEGER) AND id <= CAST(? AS INTEGER) ORDER BY name`,
+		[]any{parent, last}, func(r *Row) error { return each(r.Int(0), r.Int(1), r.Int(2)) })
+}
+
+// CopyChildren gives the folder to, which holds nothing, what EachBelow tells of the folder from: nodes of the same contents, in
+// the same order, with the ids after LastNode and the versions after version. It is as InsertNode says.
+//
+// One statement a folder costs half of what reading and inserting the nodes does.
+func (tx *Tx) CopyChildren(namespace, from, to, last, version int64) error {
+	return tx.run(`INSERT OR FAIL INTO node (namespace, parent, name, kind, content, size, mode, mtime, version)
+		SELECT ?1, ?2, name, kind, content, size, mode, mtime, ?3 + row_number() OVER (ORDER BY name)
+		FROM node WHERE parent = CAST(?4 AS INTEGER) AND id <= CAST(?5 AS INTEGER) ORDER BY name`,
+		namespace, to, version, from, last)
+}
+
 // HasChildren tells whether a folder holds anything.
 func (tx *Tx) HasChildren(parent int64) (bool, error) {
 	return tx.row(`SELECT 1 FROM node WHERE parent = CAST(? AS INTEGER) LIMIT 1`, []any{parent})

@@ -79,38 +79,43 @@ func (b *batch) copyOver(n, there *db.Node) (int64, int64, error) {
 // childPage is how many children are read at a time.
 const childPage = 1000
 
-// copyFolder copies a folder with all below it. The whole is read before anything is written: the copy may stand below
-// its source and must not find itself.
+// folderCopy is a folder that is to be copied: its copy's number is known once the copy's parent has been written.
+type folderCopy struct {
+	from, to int64
+	names    int64 // it holds
+	below    []int // folders it holds, by their index
+	ranks    []int64
+}
+
+// copyFolder copies a folder with all below it, one statement a folder. The whole is looked through before anything is written:
+// so the bounds are kept, and the copy may stand below its source and does not find itself, as what is younger than the
+// look is left out.
 func (b *batch) copyFolder(top *db.Node, parent int64, name []byte) (int64, int64, error) {
-	source := []db.Node{*top}
-	total := int64(0)
-	for next := 0; next < len(source); next++ { // breadth first: a folder comes before what it holds
-		if source[next].Kind != db.Folder {
-			continue
-		}
-		folder, after := source[next].ID, []byte(nil)
-		for {
-			before := len(source)
-			var err error
-			if source, err = b.tx.Children(source, folder, after, childPage); err != nil {
-				return 0, 0, err
+	last := b.node
+	folders := []folderCopy{{from: top.ID}}
+	total, names := top.Size, 1
+	for next := 0; next < len(folders); next++ { // breadth first: a folder comes before what it holds
+		err := b.tx.EachBelow(folders[next].from, last, func(id, kind, size int64) error {
+			if names++; b.copied+names > maxCopied {
+				return b.copies(names)
 			}
-			for i := before; i < len(source); i++ {
-				total += source[i].Size
+			total += size
+			f := &folders[next]
+			f.names++
+			if kind == db.Folder {
+				f.below, f.ranks = append(f.below, len(folders)), append(f.ranks, f.names)
+				folders = append(folders, folderCopy{from: id})
 			}
-			if b.copied+len(source) > maxCopied {
-				return 0, 0, b.copies(len(source))
-			}
-			if len(source)-before < childPage {
-				break
-			}
-			after = source[len(source)-1].Name
+			return nil
+		})
+		if err != nil {
+			return 0, 0, err
 		}
 	}
 	if err := b.afford(total); err != nil {
 		return 0, 0, err
 	}
-	if err := b.copies(len(source)); err != nil {
+	if err := b.copies(names); err != nil {
 		return 0, 0, err
 	}
 	id, version, err := b.insert(copied(top, parent, name))
@@ -118,16 +123,20 @@ func (b *batch) copyFolder(top *db.Node, parent int64, name []byte) (int64, int6
 		return 0, 0, err
 	}
 	b.reach.folders[id] = true
-	made := map[int64]int64{top.ID: id} // source folder -> its copy
-	for i := 1; i < len(source); i++ {
-		n := &source[i]
-		new, _, err := b.insert(copied(n, made[n.Parent], n.Name))
-		if err != nil {
+	folders[0].to = id
+	for _, f := range folders { // whose parents have been written
+		if f.names == 0 {
+			continue
+		}
+		if err := b.tx.CopyChildren(b.ns.ID, f.from, f.to, last, b.journal); err != nil {
 			return 0, 0, err
 		}
-		if n.Kind == db.Folder {
-			made[n.ID] = new
+		for i, at := range f.below {
+			folders[at].to = b.node + f.ranks[i]
 		}
+		b.node += f.names
+		b.journal += f.names
 	}
+	b.charge(total - top.Size) // insert has charged that
 	return id, version, nil
 }
