@@ -12,7 +12,7 @@ func beginCommit(s *Service, c *Call) Outcome {
 	for i := range h.Changes {
 		changes[i] = toChange(&h.Changes[i])
 	}
-	return replyRaw(s.store.Commit(c.Peer.Who, c.once(h.Key), h.Namespace, h.All, changes, commitReply))
+	return replyRaw(s.store.Commit(c.Peer.Who, c.once(h.Key), h.Namespace, h.All, h.Journal, changes, commitReply))
 }
 
 // commitReply encodes the fates of a commit's entries, within the transaction: it is what a repetition gets.

@@ -7,6 +7,7 @@ type Commit struct {
 	Key       Key
 	Namespace int64 // 0: home
 	All       bool  // "mode":"all": the first failure undoes everything; otherwise "each"
+	Journal   int64 // what the namespace's journal number must be; 0: whatever it is
 	Changes   []Change
 }
 
@@ -32,6 +33,7 @@ var (
 		{name: "key", want: aKey},
 		{name: "namespace", want: anInteger, most: math.MaxInt64, optional: true},
 		{name: "mode", want: aWord, words: modeWords, optional: true},
+		{name: "journal", want: anInteger, least: 1, most: math.MaxInt64, optional: true},
 		changesField,
 	}
 	fatesField        = field{name: "entries", want: anArray, least: 1, most: MaxBatch}
@@ -58,6 +60,8 @@ func ParseCommit(raw []byte) (*Commit, error) {
 			x.Namespace = v.n
 		case "mode":
 			x.All = v.n == 1
+		case "journal":
+			x.Journal = v.n
 		case "changes":
 			r := newChangeReader()
 			x.Changes = make([]Change, 0, min(MaxBatch, v.in.left()/128+1)) // about what a put takes
@@ -77,6 +81,7 @@ func (x *Commit) Append(b []byte) []byte {
 	if x.All {
 		b = appendText(b, "mode", "all")
 	}
+	b = appendOptional(b, "journal", x.Journal)
 	b = append(appendField(b, "changes"), '[')
 	for i := range x.Changes {
 		b = append(x.Changes[i].append(b), ',')

@@ -126,7 +126,7 @@ var samples = map[Type]sample{
 		reply:       &UploadAssembleReply{Present: true},
 	},
 	TypeCommit: {
-		request: &Commit{Key: sampleKey, Changes: []Change{
+		request: &Commit{Key: sampleKey, Journal: 41, Changes: []Change{
 			{Op: OpMkdir, Parent: Place{Node: 12}, Name: "docs", Mode: 0o755, Mtime: 1763755200000000000, Expect: 0, ExpectNode: ExpectAny},
 			{Op: OpPut, Parent: Place{Entry: 0}, Name: "100% caf\xc3\xa9 \xff.txt", Kind: KindFile, Hash: helloHash, Size: 6,
 				Mode: 0o644, Mtime: 1763755200123456789, Expect: 0, ExpectNode: ExpectAny},

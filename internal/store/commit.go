@@ -71,8 +71,8 @@ const maxChanges = 1000
 // Commit applies changes in order, in one transaction. Each that is done gets the namespace's next journal number as its
 // version. With all, the first refusal undoes everything and is answered as an *EntryError; otherwise a refused
 // entry has changed nothing and the others stand. reply makes what is answered, and stored for a repetition; it is
-// called within the transaction.
-func (s *Store) Commit(w Who, once Once, namespace int64, all bool, changes []Change, reply func(journal int64, fates []Fate) []byte) ([]byte, error) {
+// called within the transaction. at is the number the namespace's journal must stand at, else ErrConflict; 0: any.
+func (s *Store) Commit(w Who, once Once, namespace int64, all bool, at int64, changes []Change, reply func(journal int64, fates []Fate) []byte) ([]byte, error) {
 	if len(changes) > maxChanges {
 		return nil, fmt.Errorf("%d changes, at most %d: %w", len(changes), maxChanges, ErrRange)
 	}
@@ -92,6 +92,9 @@ func (s *Store) Commit(w Who, once Once, namespace int64, all bool, changes []Ch
 				b, err := s.newBatch(tx, w, namespace, len(changes))
 				if err != nil {
 					return nil, err
+				}
+				if at != 0 && at != b.journal {
+					return nil, ErrConflict
 				}
 				b.careful = careful
 				return b.answer(changes, all, reply)

@@ -291,22 +291,81 @@ func TestCommitOnce(t *testing.T) {
 	o := newOnceTest()
 	calls := 0
 	reply := func(journal int64, f []Fate) []byte { calls++; return fmt.Appendf(nil, "reply %d", journal) }
-	first, err := s.Commit(w, o, 0, false, []Change{putOf(w.Root, "x", 1)}, reply)
+	first, err := s.Commit(w, o, 0, false, 0, []Change{putOf(w.Root, "x", 1)}, reply)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.Commit(w, o, 0, false, []Change{putOf(w.Root, "x", 1)}, reply)
+	again, err := s.Commit(w, o, 0, false, 0, []Change{putOf(w.Root, "x", 1)}, reply)
 	if err != nil || !bytes.Equal(first, again) || calls != 1 {
 		t.Errorf("repeated: %q, then %q, %v", first, again, err)
 	}
 	o.Request[0]++
-	if _, err := s.Commit(w, o, 0, false, nil, reply); !errors.Is(err, ErrKeyReused) {
+	if _, err := s.Commit(w, o, 0, false, 0, nil, reply); !errors.Is(err, ErrKeyReused) {
 		t.Errorf("the key of another request: %v", err)
 	}
 	o.Request[0]--
-	if _, err := s.Commit(w, o, w.Namespace+1, false, nil, reply); !errors.Is(err, ErrNotFound) {
+	if _, err := s.Commit(w, o, w.Namespace+1, false, 0, nil, reply); !errors.Is(err, ErrNotFound) {
 		t.Errorf("access was not checked again: %v", err)
 	}
+}
+
+// A commit that names a journal number is done only if the journal stands there, and its repetition is answered all the same.
+func TestCommitAtJournal(t *testing.T) {
+	s, w := newSample(t)
+	_, at, _, err := s.Stat(w, 0, 0, nil)
+	must(t, err)
+	reply := func(journal int64, f []Fate) []byte { return fmt.Appendf(nil, "%d %v", journal, f[0].Err) }
+	for _, wrong := range []int64{at - 1, at + 1} {
+		if _, err := s.Commit(w, newOnceTest(), 0, false, wrong, []Change{putOf(w.Root, "x", 1)}, reply); !errors.Is(err, ErrConflict) {
+			t.Errorf("at %d instead of %d: %v", wrong, at, err)
+		}
+	}
+	if got := tree(t, s, w); got != sample {
+		t.Error("it has changed something")
+	}
+	o := newOnceTest()
+	want := fmt.Sprint(at+1, " <nil>")
+	for range 2 {
+		if got, err := s.Commit(w, o, 0, false, at, []Change{putOf(w.Root, "x", 1)}, reply); err != nil || string(got) != want {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+}
+
+// The copy of a folder takes the numbers that follow each other, a folder before what it holds, and finds neither itself nor
+// anything that this commit has put into the source after it.
+func TestCopyNumbers(t *testing.T) {
+	s, w := newSample(t)
+	a, b, f1, f2 := at(t, s, w, "a"), at(t, s, w, "a/b"), at(t, s, w, "a/b/f1"), at(t, s, w, "a/f2")
+	_, before, _, err := s.Stat(w, 0, 0, nil)
+	must(t, err)
+	fates := mustApply(t, s, w,
+		mkdirOf(b.Node, "late"),
+		Change{Op: OpCopy, Node: a.Node, Parent: Place{Node: b.Node}, Name: "a"},
+		Change{Op: OpPut, Parent: Place{Entry: 1}, Name: "in the copy", Kind: KindFile, Hash: contentHash(1), Size: contentSize(1), Mode: 0o600, Mtime: 1},
+		Change{Op: OpCopy, Node: a.Node, Parent: Place{Node: w.Root}, Name: "all"},
+	)
+	list := listAll(t, s, w, fates[1].Node, true, 7)
+	var got []string
+	for _, e := range list {
+		got = append(got, fmt.Sprint(e.Name, " ", e.Node-fates[1].Node, " ", e.Version-fates[1].Version))
+	}
+	slices.Sort(got)
+	if want := []string{"b 1 1", "f1 3 3", "f2 2 2", "in the copy 5 5", "late 4 4"}; !slices.Equal(got, want) {
+		t.Errorf("%q, not %q", got, want)
+	}
+	for _, e := range list {
+		if like := map[string]Entry{"f1": f1, "f2": f2}[e.Name]; like.Node != 0 && (e.Hash != like.Hash || e.Size != like.Size || e.Mode != like.Mode || e.Mtime != like.Mtime) {
+			t.Errorf("%+v was copied from %+v", e, like)
+		}
+	}
+	if n := len(listAll(t, s, w, fates[3].Node, true, 7)); n != 4+1+len(list) {
+		t.Errorf("the copy of the whole holds %d names", n)
+	}
+	if _, after, _, _ := s.Stat(w, 0, 0, nil); after != before+1+5+1+10+1 {
+		t.Errorf("all took %d numbers", after-before)
+	}
+	checkCharges(t, s, w)
 }
 
 // What an account may see is its own; others' nodes are not there.

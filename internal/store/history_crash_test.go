@@ -15,7 +15,7 @@ func deletedFolder(s *Store, w Who) (number int64, err error) {
 		return 0, err
 	}
 	commit := func(key byte, changes ...Change) (int64, error) { // answers the first node's id or the journal's number
-		raw, err := s.Commit(w, Once{Key: [16]byte{key}, Type: 20}, 0, true, changes, func(journal int64, fates []Fate) []byte {
+		raw, err := s.Commit(w, Once{Key: [16]byte{key}, Type: 20}, 0, true, 0, changes, func(journal int64, fates []Fate) []byte {
 			n := journal
 			if changes[0].Op == OpMkdir {
 				n = fates[0].Node

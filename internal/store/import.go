@@ -182,7 +182,7 @@ func (c *importer) isFolder(node int64) (is bool, err error) {
 func (c *importer) commit(changes []Change) (fates []Fate, err error) {
 	var o Once // no request of a peer has type 0
 	rand.Read(o.Key[:])
-	_, err = c.s.Commit(c.who, o, c.who.Namespace, false, changes, func(_ int64, all []Fate) []byte {
+	_, err = c.s.Commit(c.who, o, c.who.Namespace, false, 0, changes, func(_ int64, all []Fate) []byte {
 		fates = append(fates[:0], all...)
 		return []byte{}
 	})

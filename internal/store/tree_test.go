@@ -41,7 +41,7 @@ func mustApply(t testing.TB, s *Store, w Who, changes ...Change) []Fate {
 
 func commit(s *Store, w Who, all bool, changes []Change) ([]Fate, error) {
 	var fates []Fate
-	_, err := s.Commit(w, newOnceTest(), 0, all, changes, func(journal int64, f []Fate) []byte {
+	_, err := s.Commit(w, newOnceTest(), 0, all, 0, changes, func(journal int64, f []Fate) []byte {
 		fates = f
 		return nil
 	})

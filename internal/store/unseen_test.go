@@ -55,7 +55,7 @@ func TestPutUnseen(t *testing.T) {
 		}
 		all := r.IntN(3) == 0
 		var fates, wanted []Fate
-		_, err := quick.Commit(w, newOnceTest(), 0, all, changes, func(_ int64, f []Fate) []byte { fates = f; return nil })
+		_, err := quick.Commit(w, newOnceTest(), 0, all, 0, changes, func(_ int64, f []Fate) []byte { fates = f; return nil })
 		want := carefully(slow, v, all, changes, &wanted)
 		if fmt.Sprint(err) != fmt.Sprint(want) || fmt.Sprint(fates) != fmt.Sprint(wanted) {
 			t.Fatalf("round %d, all %v: %v %v\nnot %v %v", round, all, err, fates, want, wanted)
