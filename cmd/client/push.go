@@ -42,11 +42,8 @@ func (p *program) push(ctx context.Context, local, place string, flags *transfer
 		return err
 	}
 	defer t.close()
-	if flags.checksum {
-		t.openRecords()
-	}
 	end := p.display(&t.progress)
-	totals, err := syncer.Push(ctx, syncer.PushOptions{Common: common, Records: t.records, HashFirst: hashFirst})
+	totals, err := syncer.Push(ctx, syncer.PushOptions{Common: common, Hashes: t.hashes, HashFirst: hashFirst})
 	end()
 	return t.exit("sent", totals, err)
 }

@@ -64,6 +64,7 @@ type transfer struct {
 	server *server
 
 	records  *syncer.Records
+	hashes   syncer.Hashes
 	progress syncer.Progress
 	run      *syncer.Run
 }
@@ -93,6 +94,7 @@ func (t *transfer) begin(ctx context.Context) (syncer.Common, error) {
 	}
 	if dir, err := p.cacheFolder(); err == nil { // without one, nothing is remembered
 		c.Listings = syncer.Listings(filepath.Join(dir, "listings"))
+		t.hashes.Dir = filepath.Join(dir, "hashes")
 	}
 	if p.flags.json || p.flags.verbose || t.flags.dry {
 		c.Events = p.event

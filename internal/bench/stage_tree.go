@@ -2,29 +2,35 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"time"
 )
 
-// stageTree is a tree of small files up: for the first time, with nothing changed, a second copy of it elsewhere, and with 1 % of the
-// files changed.
+// stageTree is a tree of small files up: for the first time, with nothing changed, a second time to another folder, a copy of it
+// that this client has never seen to a third one, and with 1 % of the files changed.
 type stageTree struct {
 	tree  string // a copy of the folder to push, changed round after round
+	twin  string // another, changed alike
 	files []string
 }
 
 var (
 	treeFirst   = workload{"Tree/first", "a source tree up for the first time", files}
 	treeSame    = workload{"Tree/same", "the same tree again, nothing changed", files}
-	treeCopied  = workload{"Tree/copied", "a second copy of the same tree, to another folder", files}
+	treeCopied  = workload{"Tree/copied", "the same tree a second time, to another folder", files}
+	treeTwin    = workload{"Tree/twin", "a copy of it made by cp -a, to a third folder", files}
 	treeChanged = workload{"Tree/changed", "the same tree again, 1 % of the files changed", files}
 )
 
 func (s *stageTree) name() string { return "tree" }
 func (s *stageTree) workloads() []workload {
-	return []workload{treeFirst, treeSame, treeCopied, treeChanged}
+	return []workload{treeFirst, treeSame, treeCopied, treeTwin, treeChanged}
 }
 func (s *stageTree) end() {}
 
@@ -33,9 +39,12 @@ func (s *stageTree) begin(_ context.Context, h *harness) error {
 	if err != nil {
 		return err
 	}
-	s.tree = filepath.Join(dir, "tree")
+	s.tree, s.twin = filepath.Join(dir, "tree"), filepath.Join(dir, "twin")
 	if err := os.CopyFS(s.tree, os.DirFS(h.tree)); err != nil {
 		return fmt.Errorf("copy the tree: %w", err)
+	}
+	if out, err := exec.Command("cp", "-a", s.tree, s.twin).CombinedOutput(); err != nil {
+		return fmt.Errorf("copy the tree: %w: %s", err, out)
 	}
 	return filepath.WalkDir(s.tree, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
@@ -48,25 +57,35 @@ func (s *stageTree) begin(_ context.Context, h *harness) error {
 // change makes every hundredth file a line longer, others in each round.
 func (s *stageTree) change(number int) error {
 	for i := number % 100; i < len(s.files); i += 100 {
-		if err := os.Chmod(s.files[i], 0o644); err != nil {
-			return err
-		}
-		f, err := os.OpenFile(s.files[i], os.O_WRONLY|os.O_APPEND, 0)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(f, "// changed in round %d\n", number)
-		if err := f.Close(); err != nil {
-			return err
-		}
-		if err != nil {
-			return err
+		for _, path := range []string{s.files[i], s.twin + strings.TrimPrefix(s.files[i], s.tree)} {
+			if err := lengthen(path, number); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
+func lengthen(path string, number int) error {
+	if err := os.Chmod(path, 0o644); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "// changed in round %d\n", number)
+	return errors.Join(err, f.Close())
+}
+
+// rest is as long as files must have been left alone for a client to remember them: a tree that is worth a second copy was not
+// written a moment ago.
+const rest = 2500 * time.Millisecond
+
 func (s *stageTree) round(ctx context.Context, h *harness, number int) error {
+	if !h.hasty {
+		time.Sleep(rest)
+	}
 	dir, err := h.folders.next(fmt.Sprintf("tree-%d", number))
 	if err != nil {
 		return err
@@ -120,6 +139,11 @@ func (s *stageTree) round(ctx context.Context, h *harness, number int) error {
 	}
 	if err := h.interleave(ctx, treeCopied, variant{"sluice", func() (measure, error) {
 		return ours.timed(ctx, count, "push", s.tree, "home:copy")
+	}}); err != nil {
+		return err
+	}
+	if err := h.interleave(ctx, treeTwin, variant{"sluice", func() (measure, error) {
+		return ours.timed(ctx, count, "push", s.twin, "home:twin")
 	}}); err != nil {
 		return err
 	}

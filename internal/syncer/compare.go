@@ -181,6 +181,9 @@ func (c *comparer) file(s, d *Node) {
 // same is for equal contents.
 func (c *comparer) same(s, d *Node) {
 	if sameFacts(s, d) {
+		if s.Copied { // told as that
+			return
+		}
 		c.plan.Unchanged++
 		c.plan.UnchangedBytes += s.Size
 		return

@@ -13,6 +13,9 @@
 // new listing as long as the number stands still, and else the changes since are applied to it. What a push itself changes
 // is applied without asking (own.go). A wrong memory would be a wrong plan, so all that is not certain is listed anew.
 //
+// What local files held is remembered too (hashes.go), so that a push elsewhere reads only what was changed (known.go), and, where
+// the server holds the same at another place, has that copied there (byref.go).
+//
 // All local files are reached relative to the root's descriptor without following any link (see beneath.go), so
 // neither a name sent by a server nor a link swapped in by another process leads out of the folder.
 //

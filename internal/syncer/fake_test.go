@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -29,8 +30,8 @@ type fake struct {
 	others   map[client.Hash]bool             // contents of other accounts, which can be proven
 	history  map[int64]map[int64]client.Entry // nil: not kept; else the nodes at each journal number before this one
 
-	puts, haves, commits, fetched, lists, sinces int // requests and contents
-	putBytes                                     int64
+	puts, haves, commits, copies, fetched, lists, sinces int // requests and contents
+	putBytes                                             int64
 
 	beforePut    func()                                        // may change local files
 	beforeCommit func(*client.CommitRequest)                   // may change the tree; called without the lock
@@ -173,9 +174,25 @@ func (f *fake) Commit(ctx context.Context, c *client.CommitRequest) (*client.Com
 	if len(c.Changes) == 0 || len(c.Changes) > client.MaxBatch || len(c.Append(nil)) > proto.MaxHeaderBatch {
 		f.t.Errorf("commit of %d changes, %d bytes", len(c.Changes), len(c.Append(nil)))
 	}
+	if c.Journal != 0 && c.Journal != f.version {
+		return nil, client.NewError("commit", client.Conflict, "the journal stands elsewhere")
+	}
+	nodes, names := map[int64]client.Entry{}, maps.Clone(f.names)
+	for id, n := range f.nodes {
+		nodes[id] = *n
+	}
 	reply := &client.CommitReply{}
 	for _, ch := range c.Changes {
-		reply.Entries = append(reply.Entries, f.apply(&ch, reply.Entries))
+		done := f.apply(&ch, reply.Entries)
+		if c.All && done.Code != client.OK {
+			clear(f.nodes)
+			for id, n := range nodes {
+				f.nodes[id] = &n
+			}
+			f.names = names
+			return nil, client.NewError("commit", done.Code, "undone")
+		}
+		reply.Entries = append(reply.Entries, done)
 	}
 	reply.Journal = f.version
 	return reply, nil
@@ -260,6 +277,20 @@ func (f *fake) apply(ch *client.Change, before []client.Changed) client.Changed 
 	if n == nil {
 		return refuse(client.NotFound)
 	}
+	if ch.Op == client.OpCopy {
+		parent := ch.Parent.Node
+		if parent == 0 {
+			parent = before[ch.Parent.Entry].Node
+		}
+		switch p := f.nodes[parent]; {
+		case p == nil || p.Kind != proto.KindFolder:
+			return refuse(client.NotFound)
+		case f.child(parent, ch.Name) != nil:
+			return refuse(client.Exists)
+		}
+		f.copies++
+		return done(f.copy(n, parent, ch.Name))
+	}
 	if ch.Expect != client.ExpectAny && ch.Expect != n.Version {
 		return refuse(client.Conflict)
 	}
@@ -269,6 +300,24 @@ func (f *fake) apply(ch *client.Change, before []client.Changed) client.Changed 
 	version := f.number()
 	f.drop(n.Node)
 	return client.Changed{Node: ch.Node, Version: version}
+}
+
+// copy copies a node with all below it.
+func (f *fake) copy(n *client.Entry, parent int64, name string) *client.Entry {
+	var below []*client.Entry
+	for _, c := range f.nodes {
+		if c.Parent == n.Node {
+			below = append(below, c)
+		}
+	}
+	e := *n
+	e.Parent, e.Name, e.Version = parent, name, f.number()
+	e.Node = f.version + 1000
+	f.add(&e)
+	for _, c := range below {
+		f.copy(c, e.Node, c.Name)
+	}
+	return &e
 }
 
 func (f *fake) drop(node int64) {

@@ -143,13 +143,13 @@ func TestListingsFolder(t *testing.T) {
 	if got := l.read(testKey); got == nil || !sameTree(got.root, v.root) {
 		t.Fatal("it was not kept")
 	}
-	for name, want := range map[string]os.FileMode{dir: 0o700, l.path(testKey): 0o600} {
+	for name, want := range map[string]os.FileMode{dir: 0o700, l.shelf().path(testKey.file()): 0o600} {
 		if st, err := os.Stat(name); err != nil || st.Mode().Perm() != want {
 			t.Errorf("%s: mode %v, %v", name, st.Mode(), err)
 		}
 	}
 	past := time.Now().Add(-maxListingAge - time.Hour)
-	if err := os.Chtimes(l.path(testKey), past, past); err != nil {
+	if err := os.Chtimes(l.shelf().path(testKey.file()), past, past); err != nil {
 		t.Fatal(err)
 	}
 	if l.read(testKey) != nil {
@@ -162,13 +162,13 @@ func TestListingsFolder(t *testing.T) {
 	if err := os.Chtimes(left, past, past); err != nil {
 		t.Fatal(err)
 	}
-	for i := range maxListings + 5 {
+	for i := range maxShelved + 5 {
 		k := testKey
 		k.node = int64(100 + i)
 		l.write(k, v)
 	}
 	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != maxListings {
+	if err != nil || len(entries) != maxShelved {
 		t.Errorf("%d files are kept, %v", len(entries), err)
 	}
 	if l.read(testKey) != nil || !fileGone(left) {

@@ -28,9 +28,11 @@ type Node struct {
 	Version int64
 
 	// The local side.
-	Ino   uint64
-	Ctime int64
-	Born  int64 // ns since 1970; 0: the file system does not tell
+	Dev    uint64
+	Ino    uint64
+	Ctime  int64
+	Born   int64 // ns since 1970; 0: the file system does not tell
+	Copied bool  // by the server, in this push, from where it stood already
 }
 
 // Path is the node's path relative to the root, "" for the root itself.

@@ -255,7 +255,7 @@ func TestListingIsSpared(t *testing.T) {
 	push(1, 0, 3)
 	push(0, 0, 3)
 	f.server = ""
-	path := o.Listings.path(o.listingKey(f.at("t").Node))
+	path := o.Listings.shelf().path(o.listingKey(f.at("t").Node).file())
 	for name, hurt := range map[string]func(b []byte) []byte{
 		"cut short": func(b []byte) []byte { return b[:len(b)/2] },
 		"garbage":   func([]byte) []byte { return []byte("garbage") },

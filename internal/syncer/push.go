@@ -20,8 +20,8 @@ type PushOptions struct {
 	// HashFirst reads every large file once before it is sent, to ask whether its content is there already. Without it that
 	// is done only for files of which a few ranges are those of a content of this account.
 	HashFirst bool
-	// Records remembers hashes between runs with Checksum; may be nil.
-	Records *Records
+	// Hashes remembers what the local files held.
+	Hashes Hashes
 }
 
 // Push makes the server's folder hold what the local folder holds. Totals are valid with an error too.
@@ -30,6 +30,7 @@ func Push(ctx context.Context, o PushOptions) (*Totals, error) {
 	p.Server = p.own
 	err := p.run(ctx)
 	p.keepView()
+	p.remember()
 	p.totals.Took = time.Since(p.began)
 	sortProblems(p.totals.Problems)
 	if err == nil {
@@ -50,7 +51,8 @@ type pusher struct {
 	own   *own  // the server, seen by this push
 	empty bool  // the account holds nothing at all, so nothing can be there already
 
-	plan *Plan
+	plan   *Plan
+	memory *memory // nil: nothing had to be known of what the files hold
 
 	folders folders
 	changes sets
@@ -66,36 +68,68 @@ func (p *pusher) run(ctx context.Context) error {
 	if err := p.look(ctx); err != nil {
 		return err
 	}
-	if p.Checksum && p.Records != nil {
-		known, err := p.Records.All()
-		if err != nil {
-			return err
-		}
-		recall(&p.local.root, known)
+	if p.Checksum {
+		p.recallAll()
 	}
-	p.plan = Compare(&p.local.root, p.there.tree(), Rules{
-		Delete:     p.Delete,
-		TrustTimes: !p.Checksum,
-		KeepRoot:   len(p.Path) == 0,
-	})
+	p.compare()
 	stop := guard(p.plan, &p.local.root, p.MaxDelete, p.Sure)
 	if stop != nil && !p.DryRun {
 		return stop
 	}
-	p.planned(p.plan, p.local.problems)
 	if p.DryRun {
+		p.planned(p.plan, p.local.problems)
 		p.dryRun(p.plan)
 		return stop
 	}
 	if p.stopped() {
 		return ErrInterrupted
 	}
+	for {
+		some, all, err := p.copyKnown(ctx)
+		if err != nil {
+			return err
+		}
+		if all {
+			p.plan.Files = nil
+			p.planned(p.plan, p.local.problems)
+			p.tellCopied(&p.local.root)
+			return nil
+		}
+		if !some {
+			break
+		}
+		if err := p.lookAgain(ctx); err != nil {
+			return err
+		}
+	}
+	p.planned(p.plan, p.local.problems)
+	p.tellCopied(&p.local.root)
 	if p.there.tree().holdsNone() && len(p.plan.Files) > 0 {
 		if q, err := p.Server.Quota(ctx); err == nil {
 			p.empty = q.Used == 0 && q.Held == 0
 		}
 	}
 	return p.carryOut(ctx)
+}
+
+// compare makes the plan.
+func (p *pusher) compare() {
+	p.plan = Compare(&p.local.root, p.there.tree(), Rules{
+		Delete:     p.Delete,
+		TrustTimes: !p.Checksum,
+		KeepRoot:   len(p.Path) == 0,
+	})
+}
+
+// lookAgain makes the plan anew, after the server has copied something.
+func (p *pusher) lookAgain(ctx context.Context) error {
+	p.own = &own{Server: p.own.Server} // what was changed so far is in what is listed now
+	p.Server = p.own
+	if err := p.lookThere(ctx); err != nil {
+		return err
+	}
+	p.compare()
+	return nil
 }
 
 // keepView remembers the server's tree as it is after this push, or at least as it was before.
@@ -144,22 +178,24 @@ func (p *pusher) look(ctx context.Context) error {
 		}
 	})
 	group.Go(func() {
-		var err error
-		if p.where, err = folderAt(ctx, p.Server, p.Path); err != nil {
+		if err := p.lookThere(ctx); err != nil {
 			cancel(err)
-			return
 		}
-		if len(p.where.missing) > 0 {
-			return
-		}
-		if p.there, err = p.view(ctx, p.where); err != nil {
-			cancel(err)
-			return
-		}
-		markExcluded(p.there.root, p.Filter)
 	})
 	group.Wait()
 	return context.Cause(ctx)
+}
+
+// lookThere reads the server's tree.
+func (p *pusher) lookThere(ctx context.Context) (err error) {
+	if p.where, err = folderAt(ctx, p.Server, p.Path); err != nil || len(p.where.missing) > 0 {
+		return err
+	}
+	if p.there, err = p.view(ctx, p.where); err != nil {
+		return err
+	}
+	markExcluded(p.there.root, p.Filter)
+	return nil
 }
 
 // carryOut does what the plan says: what is in the way first, then folders, files beside them, deletes last.
@@ -186,7 +222,8 @@ func (p *pusher) carryOut(parent context.Context) error {
 		sending: p, Server: p.Server, HashFirst: p.HashFirst, Run: p.Run, Stop: p.Stop,
 		at: p.at, progress: p.progress, empty: p.empty, fail: cancel,
 	}
-	small, large := split(p.tasks())
+	known, others := p.tasks()
+	small, large := split(append(others, contents.sendKnown(ctx, known)...))
 	contents.send(ctx, small, large)
 	group.Wait()
 	if err := context.Cause(ctx); err != nil {
@@ -206,21 +243,26 @@ func (p *pusher) carryOut(parent context.Context) error {
 	if err := p.changes.send(ctx); err != nil {
 		return err
 	}
-	if err := p.remove(ctx, p.plan.Deletes); err != nil {
-		return err
-	}
-	return p.remember()
+	return p.remove(ctx, p.plan.Deletes)
 }
 
-// tasks are the files of the plan.
-func (p *pusher) tasks() []task {
-	all := make([]task, 0, len(p.plan.Files)+len(p.plan.Checks))
+// tasks are the files of the plan. Of some the hash is known, so that they need not be read if the server holds their content.
+func (p *pusher) tasks() (known, others []task) {
+	if len(p.plan.Files)+len(p.plan.Checks) > 0 {
+		p.recallAll()
+	}
+	others = make([]task, 0, len(p.plan.Files)+len(p.plan.Checks))
 	for i, list := range [2][]Step{p.plan.Files, p.plan.Checks} {
 		for _, s := range list {
-			all = append(all, task{Step: s, check: i == 1})
+			t := task{Step: s, check: i == 1}
+			if !p.empty && s.Src.Hashed && s.Src.Kind == proto.KindFile {
+				known = append(known, t)
+			} else {
+				others = append(others, t)
+			}
 		}
 	}
-	return all
+	return known, others
 }
 
 // split sorts files by how they travel.

@@ -365,19 +365,15 @@ func TestPushChecksum(t *testing.T) {
 		t.Errorf("totals %+v", totals)
 	}
 	time.Sleep(settle + 5*time.Millisecond)
-	records, err := OpenRecords(filepath.Join(t.TempDir(), "state.db"), "home", "s", dir)
-	check(t, err)
-	defer records.Close()
+	hashes := Hashes{Dir: t.TempDir(), young: settle}
 	for i, want := range []Totals{{Sent: 1, Unchanged: 1}, {Unchanged: 2}} {
-		totals, err := Push(t.Context(), PushOptions{Common: Common{Server: f, Dir: dir, Path: []string{"p"}, Checksum: true}, Records: records})
-		check(t, err)
+		totals := mustPush(t, f, dir, func(o *PushOptions) { o.Checksum, o.Hashes = true, hashes })
 		if totals.Sent != want.Sent || totals.Unchanged != want.Unchanged {
 			t.Errorf("run %d: totals %+v", i, totals)
 		}
 	}
-	all, err := records.All()
-	if err != nil || len(all) != 2 {
-		t.Errorf("%d records, %v", len(all), err)
+	if n := hashes.count(t, dir); n != 2 {
+		t.Errorf("%d hashes are remembered", n)
 	}
 }
 

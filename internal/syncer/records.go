@@ -77,19 +77,3 @@ func saved(path string, n *Node, now time.Time) (state.Saved, bool) {
 	}
 	return state.Saved{Path: path, File: state.File{Size: n.Size, Mtime: n.Mtime, Inode: n.Ino, Ctime: n.Ctime, Hash: n.Hash}}, true
 }
-
-// remember records the hashes a push with Checksum has learned.
-func (p *pusher) remember() error {
-	if !p.Checksum || p.Records == nil {
-		return nil
-	}
-	var list []state.Saved
-	for _, steps := range [2][]Step{p.plan.Files, p.plan.Checks} {
-		for _, s := range steps {
-			if f, ok := saved(s.Src.Path(), s.Src, p.began); ok {
-				list = append(list, f)
-			}
-		}
-	}
-	return p.Records.Save(list)
-}

@@ -322,7 +322,7 @@ func fill(n *Node, st *unix.Statx_t) {
 	n.Mode = uint32(st.Mode) & 0o777
 	n.Mtime = st.Mtime.Sec*1e9 + int64(st.Mtime.Nsec)
 	n.Ctime = st.Ctime.Sec*1e9 + int64(st.Ctime.Nsec)
-	n.Ino = st.Ino
+	n.Dev, n.Ino = unix.Mkdev(st.Dev_major, st.Dev_minor), st.Ino
 	n.Born = 0
 	if st.Mask&unix.STATX_BTIME != 0 {
 		n.Born = st.Btime.Sec*1e9 + int64(st.Btime.Nsec)

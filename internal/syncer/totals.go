@@ -114,6 +114,24 @@ func (t *tally) planned(p *Plan, problems []Problem) {
 	t.progress.Planned.Store(true)
 }
 
+// tellCopied tells of what the server has copied below n, and of n.
+func (t *tally) tellCopied(n *Node) {
+	switch {
+	case !n.Copied:
+	case n.IsFolder():
+		t.folder(Made, n)
+	default:
+		t.progress.Found.Add(1)
+		t.progress.Done.Add(1)
+		t.progress.FoundBytes.Add(n.Size)
+		t.progress.DoneBytes.Add(n.Size)
+		t.file(Instant, n)
+	}
+	for i := range n.Children {
+		t.tellCopied(&n.Children[i])
+	}
+}
+
 // dryRun tells what would be done.
 func (t *tally) dryRun(p *Plan) {
 	for _, n := range p.Clear {
