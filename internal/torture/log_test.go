@@ -113,13 +113,6 @@ func leftInLog(s *server, tap *tap, all bool) {
 	}
 }
 
-// committing tells, for a fault's match, whether a sync of the log is that of a commit: its thread has written frames.
-func (t *tap) committing(sync *event) bool {
-	return slices.ContainsFunc(t.events, func(e event) bool {
-		return e.call == "pwrite64" && e.path == databaseLog && e.thread == sync.thread
-	})
-}
-
 // clientOfWorker gives a client whose one connection a worker other than that process has, which worker that is, and a folder.
 func (s *server) clientOfWorker(tap *tap, not int) (remote *client.Remote, worker int, folder int64) {
 	s.Helper()

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"unsafe"
@@ -425,4 +426,12 @@ func (t *tap) recorded() []event {
 	all := t.events
 	t.events, t.record = nil, true
 	return all
+}
+
+// committing tells, for a fault's match, whether a sync of the database's log is a commit's: since the record was last asked
+// for its thread has written frames. The keeper syncs the log too, before it moves it into the database.
+func (t *tap) committing(sync *event) bool {
+	return slices.ContainsFunc(t.events, func(e event) bool {
+		return e.call == "pwrite64" && e.path == databaseLog && e.thread == sync.thread
+	})
 }
