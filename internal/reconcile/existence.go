@@ -61,6 +61,8 @@ func (p *planner) lonely(n *node, s side, kept *[2]bool) fate {
 	case kept[s]:
 		n.whyLive = "its folder was deleted " + where[s.other()] + ", but moved " + where[s] + ": it stays, with all it holds"
 		return live
+	case e.IsFolder() && e.Part:
+		return held // what else it holds nobody has looked at
 	case e.IsFolder():
 		return dead
 	}

@@ -188,7 +188,7 @@ func TestSmallTrees(t *testing.T) {
 	for _, universe := range []struct {
 		things string
 		most   int
-	}{{"F", 1 << 20}, {"D", 1 << 20}, {"DF", 40000}, {"FF", 40000}, {"DD", 40000}, {"DFF", 25000}, {"DDF", 25000}, {"DDD", 10000}, {"DDFF", 25000}} {
+	}{{"F", 1 << 20}, {"D", 1 << 20}, {"DF", 40000}, {"FF", 40000}, {"DD", 40000}, {"DFF", 15000}, {"DDF", 15000}, {"DDD", 6000}, {"DDFF", 15000}} {
 		things := universe.things
 		agreed, side := smallTrees(things, 1), smallTrees(things, 3)
 		total := len(agreed) * len(side) * len(side)
