@@ -72,6 +72,7 @@ func (r *round) flush() error {
 		return nil
 	}
 	r.up.init()
+	r.commits++
 	if len(p.sent) > 0 {
 		if err := r.m.State.Apply(&state.SyncBatch{Sent: p.sent}); err != nil {
 			return err

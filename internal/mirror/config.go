@@ -13,6 +13,7 @@ type Memory interface {
 	Root() (state.SyncRoot, error)
 	Nodes(each func(n *state.SyncNode)) error
 	Node(id int64) (n state.SyncNode, found bool, err error)
+	Child(parent int64, name string) (n state.SyncNode, found bool, err error)
 	Children(parent int64, each func(n *state.SyncNode)) error
 	ByIno(ino uint64, each func(n *state.SyncNode)) error
 	News(each func(n *state.SyncNews)) error
@@ -90,18 +91,51 @@ const maxRounds = 10
 // where the error ended it; without an error its ExitCode may still be one.
 func (m *Mirror) Run(ctx context.Context) (*Result, error) {
 	m.begin()
+	return m.result, m.run(ctx)
+}
+
+// run makes rounds of all.
+func (m *Mirror) run(ctx context.Context) error {
 	for range maxRounds {
-		again, err := m.round(ctx)
+		again, err := m.round(ctx, func() (*round, error) { return m.look(ctx) })
 		if err != nil {
-			return m.result, err
+			return err
 		}
 		if !again {
-			return m.result, m.note()
+			return m.finish(nil)
 		}
 	}
 	m.problem(Problem{Reason: "files keep changing, here or on the server", Err: ErrMeanwhile})
-	return m.result, m.note()
+	return m.finish(nil)
 }
+
+// Round is Run where it is known where to look: at the parts here, and at what the server tells. What cannot be told
+// by parts alone is looked at as a whole.
+func (m *Mirror) Round(ctx context.Context, parts []Part) (*Result, error) {
+	m.begin()
+	if !m.ready || !m.root.Listed {
+		return m.result, m.run(ctx)
+	}
+	for range maxParts {
+		var seen *partial
+		again, err := m.round(ctx, func() (r *round, err error) {
+			r, seen, err = m.lookAt(ctx, parts)
+			return r, err
+		})
+		switch {
+		case errors.Is(err, errWhole):
+			return m.result, m.run(ctx)
+		case err != nil:
+			return m.result, err
+		case !again:
+			return m.result, m.finish(seen.looked)
+		}
+	}
+	return m.result, m.run(ctx)
+}
+
+// maxParts is how often parts are looked at again before all is.
+const maxParts = 3
 
 // begin begins the counts of a run.
 func (m *Mirror) begin() { m.result = &Result{} }

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,9 @@ func (m *Mirror) guard(r *round) error {
 		return err
 	}
 	limit.Sure = m.Options.Sure
+	if !slices.ContainsFunc(r.steps, func(s reconcile.Step) bool { return s.Do == reconcile.UpDelete || s.Do == reconcile.DownDelete }) {
+		return nil
+	}
 	names, _, err := m.State.Count()
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ type Folder interface {
 	Set(path string, was *reconcile.Entry, mode uint32, mtime int64) (reconcile.Facts, error)
 	// Delete removes a file that still has the facts of was, or a folder that is empty.
 	Delete(path string, was *reconcile.Entry) error
-	// Sync makes all names made and removed so far durable.
+	// Sync makes all names made and removed so far durable; the first one also those of processes before this one.
 	Sync() error
 	// Check says whether the root is still the one that was opened, and mounted: rule 3.
 	Check() error

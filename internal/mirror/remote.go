@@ -12,18 +12,18 @@ import (
 
 // follow brings what is remembered of the server up to date. The journal number moves on in the transaction that
 // records what was read up to it. Only what was asked for after the last commit was answered is read here, so an old
-// answer cannot bring back what a commit has removed.
-func (m *Mirror) follow(ctx context.Context) error {
+// answer cannot bring back what a commit has removed. It says whether there is anything new.
+func (m *Mirror) follow(ctx context.Context) (news bool, err error) {
 	if !m.root.Listed {
-		return m.list(ctx)
+		return true, m.list(ctx)
 	}
 	f := &following{m: m, epoch: m.root.Epoch, since: m.root.Journal, fresh: make(map[int64]state.SyncNews), old: make(map[int64]state.SyncNews), listed: make(map[int64]bool)}
-	err := f.run(ctx)
+	err = f.run(ctx)
 	if client.CodeOf(err) == client.EpochChanged {
-		return m.list(ctx)
+		return true, m.list(ctx)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	return f.record()
 }
@@ -232,13 +232,13 @@ func (f *following) listBelow(ctx context.Context, node int64) error {
 }
 
 // record writes what was read.
-func (f *following) record() error {
+func (f *following) record() (news bool, err error) {
 	root := f.m.root
 	root.Journal = f.since
 	b := &state.SyncBatch{}
 	own, err := f.m.ours()
 	if err != nil {
-		return err
+		return false, err
 	}
 	ids := make([]int64, 0, len(f.fresh))
 	for id := range f.fresh {
@@ -247,18 +247,18 @@ func (f *following) record() error {
 	slices.Sort(ids)
 	for _, id := range ids {
 		if err := f.row(b, f.fresh[id], own); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if b.Empty() && root.Journal == f.m.root.Journal {
-		return nil
+		return false, nil
 	}
 	b.Root = &root
 	if err := f.m.State.Apply(b); err != nil {
-		return err
+		return false, err
 	}
 	f.m.root = root
-	return nil
+	return len(b.News) > 0, nil
 }
 
 // row writes what was read of one node.

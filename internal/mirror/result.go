@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sluice/internal/client"
@@ -57,25 +58,49 @@ func (m *Mirror) problem(p Problem) {
 	m.Events(Event{Do: "problem", Path: p.Path, Why: p.Reason, Err: p.Err})
 }
 
-// note records the problems there are now.
-func (m *Mirror) note() error {
+// finish records how a run ended: the problems there are (those of folders that were not looked at stay; nil: all were), and
+// if nothing is left to be done the journal number up to which that is so: rule 14.
+func (m *Mirror) finish(looked func(folder string) bool) error {
 	before, err := m.State.Problems()
 	if err != nil {
 		return err
 	}
 	tries := make(map[string]int, len(before))
+	now := make([]state.SyncProblem, 0, len(m.result.Problems))
 	for _, p := range before {
 		tries[p.Path] = p.Tries
+		if looked != nil && !looked(above(p.Path)) {
+			now = append(now, p)
+		}
 	}
-	now := make([]state.SyncProblem, 0, len(m.result.Problems))
 	for _, p := range m.result.Problems {
 		n := tries[p.Path] + 1
 		now = append(now, state.SyncProblem{Path: p.Path, Reason: p.Reason, Skipped: p.Skipped, Tries: n, Retry: m.Now().Add(pause(n)).UnixNano()})
 	}
-	if len(before) == 0 && len(now) == 0 {
-		return nil
+	b := &state.SyncBatch{}
+	if len(before)+len(now) > 0 {
+		b.Problems = &now
 	}
-	return m.State.Apply(&state.SyncBatch{Problems: &now})
+	failing := slices.ContainsFunc(now, func(p state.SyncProblem) bool { return !p.Skipped })
+	if root := m.root; !failing && root.Synced != root.Journal {
+		root.Synced = root.Journal
+		b.Root = &root
+	}
+	if err := m.State.Apply(b); err != nil {
+		return err
+	}
+	if b.Root != nil {
+		m.root = *b.Root
+	}
+	return nil
+}
+
+// above is the path of the folder a path is in.
+func above(path string) string {
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		return path[:i]
+	}
+	return ""
 }
 
 // hidden says whether a name is one of a transfer under way, which is never part of a tree.

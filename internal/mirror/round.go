@@ -20,24 +20,30 @@ type round struct {
 	remote *reconcile.Tree
 	steps  []reconcile.Step
 
-	up    pending
-	again bool // something was refused, or changed meanwhile: a new plan is needed
+	up      pending
+	commits int
+	again   bool // something was refused, or changed meanwhile: a new plan is needed
 
 	// What is to be recorded with the next batch.
 	batch    state.SyncBatch
 	touched  map[int64]bool
-	unsynced bool                      // names here are not durable yet
-	gone     map[*reconcile.Entry]bool // local entries that are no longer where a step has them: renamed aside
+	unsynced bool // names here are not durable yet
 }
 
-// round makes one round of all. It says whether another one is needed.
-func (m *Mirror) round(ctx context.Context) (again bool, err error) {
+// round makes one round of what look reads. It says whether another one is needed.
+func (m *Mirror) round(ctx context.Context, look func() (*round, error)) (again bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
+	if err := m.find(ctx); err != nil {
+		return false, err
+	}
+	if err := m.Folder.Check(); err != nil {
+		return false, &SafetyError{Reason: err.Error()}
+	}
 	m.result.Rounds++
-	r, err := m.look(ctx)
-	if err != nil {
+	r, err := look()
+	if err != nil || r == nil {
 		return false, err
 	}
 	if err := m.guard(r); err != nil {
@@ -47,22 +53,58 @@ func (m *Mirror) round(ctx context.Context) (again bool, err error) {
 	if e := r.record(); err == nil {
 		err = e
 	}
-	m.result.Journal = m.root.Journal
-	if err != nil {
-		return false, err
+	if err == nil && r.commits > 0 && !r.again {
+		// Our own changes come back with the journal number that includes them, and whatever came in between.
+		r.again, err = m.follow(ctx)
 	}
-	return r.again, nil
+	m.result.Journal = m.root.Journal
+	return r.again, err
 }
 
 // look reads both sides and plans.
 func (m *Mirror) look(ctx context.Context) (*round, error) {
-	if err := m.find(ctx); err != nil {
+	local, err := m.scan(ctx, nil)
+	if err != nil {
 		return nil, err
 	}
-	if err := m.Folder.Check(); err != nil {
-		return nil, &SafetyError{Reason: err.Error()}
+	root := m.root
+	root.Scanned = m.Now().UnixNano()
+	if err := m.State.Apply(&state.SyncBatch{Root: &root}); err != nil {
+		return nil, err
 	}
-	local, problems, err := m.Folder.Scan(ctx, nil)
+	m.root = root
+	if _, err := m.follow(ctx); err != nil {
+		return nil, err
+	}
+	agreed, remote, err := m.load()
+	if err != nil {
+		return nil, err
+	}
+	r := m.compare(ctx, agreed, local, remote)
+	if err := r.resolved(); err != nil {
+		return nil, err
+	}
+	return r, r.plan()
+}
+
+// resolved finds conflicts that are none any more: the file is gone, or has another name.
+func (r *round) resolved() error {
+	list, err := r.m.State.Conflicts()
+	for _, c := range list {
+		e := r.local.Root
+		for _, name := range split(c.Path) {
+			if e = e.Children[name]; e == nil {
+				r.batch.Resolved = append(r.batch.Resolved, c.Path)
+				break
+			}
+		}
+	}
+	return err
+}
+
+// scan reads this side.
+func (m *Mirror) scan(ctx context.Context, parts []Part) (*reconcile.Tree, error) {
+	local, problems, err := m.Folder.Scan(ctx, parts)
 	if err != nil {
 		return nil, err
 	}
@@ -70,21 +112,19 @@ func (m *Mirror) look(ctx context.Context) (*round, error) {
 	for _, p := range problems {
 		m.problem(p)
 	}
-	if err := m.follow(ctx); err != nil {
-		return nil, err
-	}
-	agreed, remote, err := m.load()
-	if err != nil {
-		return nil, err
-	}
-	r := &round{m: m, ctx: ctx, agreed: agreed, local: local, remote: remote, touched: make(map[int64]bool), gone: make(map[*reconcile.Entry]bool)}
+	return local, nil
+}
+
+// compare makes a round of three trees.
+func (m *Mirror) compare(ctx context.Context, agreed, local, remote *reconcile.Tree) *round {
+	r := &round{m: m, ctx: ctx, agreed: agreed, local: local, remote: remote, touched: make(map[int64]bool)}
 	r.up.init()
 	local.Root.Mode, local.Root.Mtime = 0, 0
 	agreed.Root.Facts = local.Root.Facts
 	reconcile.Match(agreed, local)
 	r.damage()
 	r.exclude(remote.Root, local.Root, "")
-	return r, r.plan()
+	return r
 }
 
 // plan plans, and reads the files that have to be read before more can be said.
@@ -129,8 +169,8 @@ func (r *round) damage() {
 		}
 		f, g := &l.Facts, &a.Facts
 		if f.Ino == g.Ino && f.Mtime == g.Mtime && f.Ctime == g.Ctime && f.Size < g.Size {
-			l.Hash, l.Size, l.Hashed = a.Hash, a.Size, true
-			a.Hash = proto.Hash{}
+			l.Hash, l.Size, l.Hashed = proto.Hash{}, a.Size, true
+			a.Hash = l.Hash
 		}
 	}
 }
@@ -164,6 +204,10 @@ func (m *Mirror) find(ctx context.Context) error {
 		return err
 	}
 	if err := m.findThere(ctx, true); err != nil {
+		return err
+	}
+	// What a life before this one did here may not be durable, and is now relied on.
+	if err := m.Folder.Sync(); err != nil {
 		return err
 	}
 	m.ready = true

@@ -36,6 +36,37 @@ type disk struct {
 	changes  int // by the engine
 	full     bool
 	gone     bool // not mounted: another, empty folder is in its place
+	dirty    []dirt
+	scanned  int // names read by the last Scan
+}
+
+// dirt is a folder in which a user did something, as a watcher would tell; deep: it is new where it is.
+type dirt struct {
+	folder *inode
+	deep   bool
+}
+
+// touch notes where a user did something.
+func (d *disk) touch(folder *inode, n *inode) {
+	d.dirty = append(d.dirty, dirt{folder, false})
+	if n != nil && n.kind == proto.KindFolder {
+		d.dirty = append(d.dirty, dirt{n, true})
+	}
+}
+
+// parts is where the folders that were touched are now.
+func (d *disk) parts() (parts []Part) {
+	for _, one := range d.dirty {
+		if one.folder == d.root {
+			parts = append(parts, Part{})
+		}
+		d.walk(d.root, "", func(path string, n *inode) {
+			if n == one.folder {
+				parts = append(parts, Part{Path: path, Deep: one.deep})
+			}
+		})
+	}
+	return parts
 }
 
 func newDisk(w *world, name string, bornless bool) *disk {
@@ -104,9 +135,38 @@ func (d *disk) Scan(ctx context.Context, parts []Part) (*reconcile.Tree, []Probl
 		root = &inode{kind: proto.KindFolder, ino: -1}
 	}
 	t := reconcile.NewTree(d.entry("", root))
-	var problems []Problem
-	d.scan(t, t.Root, root, "", &problems)
-	return t, problems, nil
+	d.scanned = 0
+	s := scanner{d: d, t: t, parts: parts, all: parts == nil}
+	s.scan(t.Root, root, "", parts == nil)
+	return t, s.problems, nil
+}
+
+// scanner scans a disk, or parts of it.
+type scanner struct {
+	d        *disk
+	t        *reconcile.Tree
+	parts    []Part
+	all      bool
+	problems []Problem
+}
+
+// wants says whether a folder is looked at, or is on the way to one that is. A part that is not there is seen in the nearest
+// folder above it that is.
+func (s *scanner) wants(path string) (looked, deep, way bool) {
+	for _, p := range s.parts {
+		at := p.Path
+		for {
+			if _, n, _ := s.d.at(at); n != nil && n.kind == proto.KindFolder || at == "" {
+				break
+			}
+			at = above(at)
+		}
+		if at == path {
+			looked, deep = true, deep || p.Deep && at == p.Path
+		}
+		way = way || path == "" || strings.HasPrefix(at, path+"/")
+	}
+	return looked, deep, way
 }
 
 func (d *disk) entry(name string, n *inode) *reconcile.Entry {
@@ -117,25 +177,29 @@ func (d *disk) entry(name string, n *inode) *reconcile.Entry {
 	return e
 }
 
-func (d *disk) scan(t *reconcile.Tree, parent *reconcile.Entry, folder *inode, path string, problems *[]Problem) {
+func (s *scanner) scan(e *reconcile.Entry, folder *inode, path string, deep bool) {
+	looked := deep
+	if !deep {
+		looked, deep, _ = s.wants(path)
+	}
+	looked = looked || deep
+	e.Part = !looked
 	for _, name := range slices.Sorted(maps.Keys(folder.kids)) {
 		n := folder.kids[name]
-		if hidden(name) {
+		at := child(e, name)
+		_, _, way := s.wants(at)
+		into := n.kind == proto.KindFolder
+		if wanted, _, _ := s.wants(at); hidden(name) || !looked && !(into && (wanted || way)) {
 			continue
 		}
-		at := name
-		if path != "" {
-			at = path + "/" + name
-		}
-		e := d.entry(name, n)
-		t.Add(parent, e)
+		s.d.scanned++
+		c := s.d.entry(name, n)
+		s.t.Add(e, c)
 		if n.locked {
-			e.Unknown = true
-			*problems = append(*problems, Problem{Path: at, Reason: "permission denied", Err: fs.ErrPermission})
-			continue
-		}
-		if n.kind == proto.KindFolder {
-			d.scan(t, e, n, at, problems)
+			c.Unknown = true
+			s.problems = append(s.problems, Problem{Path: at, Reason: "permission denied", Err: fs.ErrPermission})
+		} else if into {
+			s.scan(c, n, at, deep)
 		}
 	}
 }

@@ -42,6 +42,15 @@ func (m *simMemory) Children(parent int64, each func(n *state.SyncNode)) error {
 	})
 }
 
+func (m *simMemory) Child(parent int64, name string) (found state.SyncNode, ok bool, err error) {
+	err = m.Children(parent, func(n *state.SyncNode) {
+		if n.Name == name {
+			found, ok = *n, true
+		}
+	})
+	return found, ok, err
+}
+
 func (m *simMemory) ByIno(ino uint64, each func(n *state.SyncNode)) error {
 	return m.Nodes(func(n *state.SyncNode) {
 		if n.Ino == ino {
@@ -88,6 +97,9 @@ func (m *simMemory) Apply(b *state.SyncBatch) error {
 		return nil
 	}
 	m.w.mayCrash(m.name, "record")
+	if d := m.w.device(m.name); len(b.Nodes)+len(b.Forget) > 0 && len(d.disk.undo) > 0 {
+		m.w.wrong("%s: names are recorded that are not durable", m.name)
+	}
 	if b.Anew {
 		m.nodes, m.news = nil, nil
 	}

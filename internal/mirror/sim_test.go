@@ -107,6 +107,7 @@ func (w *world) live() {
 	}
 	w.server.late = nil
 	w.note("peace")
+	w.watching = w.chance(2)
 	w.settleDown()
 	if w.fail == "" {
 		w.compare()

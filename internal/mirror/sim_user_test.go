@@ -81,6 +81,12 @@ func (w *world) use(d *disk) {
 	parent, n, name := d.at(path)
 	folder, newName, newPath := w.place(d)
 	there := folder.kids[newName]
+	defer func() { // whatever it was
+		d.touch(folder, folder.kids[newName])
+		if parent != nil {
+			d.touch(parent, parent.kids[name])
+		}
+	}()
 	switch op := w.rand.IntN(16); {
 	case len(all) == 0 || op <= 2: // write a file, perhaps over another one, in place
 		data := w.write()

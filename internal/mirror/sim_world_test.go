@@ -8,7 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"sluice/internal/client"
+	"golang.org/x/sys/unix"
+
 	"sluice/internal/proto"
 	"sluice/internal/reconcile"
 	"sluice/internal/state"
@@ -23,12 +24,15 @@ type world struct {
 	log     []string
 	fail    string // the first thing that went wrong
 
-	number  int64 // the last one given
-	clock   int64
-	faults  int  // one call in so many fails, or is a crash; 0: none
-	meddle  int  // during one call in so many somebody does something else; 0: never
-	nested  bool // a device runs within the run of another
-	running *simDevice
+	number   int64 // the last one given
+	clock    int64
+	faults   int  // one call in so many fails, or is a crash; 0: none
+	meddle   int  // during one call in so many somebody does something else; 0: never
+	watching bool // devices are told where users did something, and look there alone
+	nested   bool // a device runs within the run of another
+	running  *simDevice
+
+	during func(what string) // called at each call of an engine; may be nil
 
 	written map[proto.Hash]string // contents that users wrote, and where first
 	dropped map[proto.Hash]bool   // contents that a user replaced or deleted somewhere
@@ -42,6 +46,7 @@ type simDevice struct {
 	line   *line
 	mirror *Mirror
 	sure   bool
+	looked bool // this life of the engine has looked at everything
 }
 
 // crash is what a panic carries that ends an engine at any of its calls.
@@ -63,6 +68,8 @@ func newWorld(seed uint64, devices int) *world {
 	}
 	return w
 }
+
+func (w *world) device(name string) *simDevice { return w.devices[int(name[0]-'A')] }
 
 func (w *world) next() int64 { w.number++; return w.number }
 
@@ -88,6 +95,9 @@ func (w *world) wrong(format string, args ...any) {
 
 // point is any call of an engine: it may fail, be the last one, or have something happen meanwhile.
 func (w *world) point(who, what string) error {
+	if w.during != nil {
+		w.during(what)
+	}
 	if w.meddle > 0 && w.chance(w.meddle) {
 		w.someoneElse()
 	}
@@ -141,6 +151,7 @@ func (w *world) sync(d *simDevice) (result *Result, err error) {
 				panic(p)
 			}
 			d.mirror = nil
+			d.disk.dirty = nil
 			if w.chance(2) {
 				w.note("%s: power cut", d.disk.name)
 				d.disk.cut()
@@ -149,7 +160,8 @@ func (w *world) sync(d *simDevice) (result *Result, err error) {
 		}
 		w.running = nil
 	}()
-	if d.mirror == nil || w.chance(3) {
+	if d.mirror == nil || !w.watching && w.chance(3) {
+		d.looked, d.disk.dirty = false, nil
 		d.mirror, err = Open(Config{
 			Folder: d.disk, Contents: &simContents{d.disk, w.server}, Server: d.line, State: d.memory,
 			Now: func() time.Time { return time.Unix(0, w.clock) }, Options: Options{Sure: d.sure, Serial: true},
@@ -162,8 +174,19 @@ func (w *world) sync(d *simDevice) (result *Result, err error) {
 			return nil, err
 		}
 	}
-	w.note("%s: run", d.disk.name)
-	result, err = d.mirror.Run(context.Background())
+	if dirty := d.disk.parts(); d.looked && (w.watching || w.chance(2)) {
+		w.note("%s: round %v", d.disk.name, dirty)
+		before := d.disk.dirty
+		d.disk.dirty = nil
+		if result, err = d.mirror.Round(context.Background(), dirty); err != nil {
+			d.disk.dirty = append(d.disk.dirty, before...)
+		}
+	} else {
+		w.note("%s: run", d.disk.name)
+		d.disk.dirty = nil
+		result, err = d.mirror.Run(context.Background())
+		d.looked = err == nil
+	}
 	if err != nil {
 		w.note("%s: run ended: %v", d.disk.name, err)
 		var safety *SafetyError
@@ -287,7 +310,7 @@ func (c *simContents) fetch(want Wanted) Fetched {
 	case folder == nil, !unchanged(there, want.Over):
 		return Fetched{Wanted: want, Err: ErrMeanwhile}
 	case d.full:
-		return Fetched{Wanted: want, Err: client.ErrIntegrity}
+		return Fetched{Wanted: want, Err: unix.ENOSPC}
 	}
 	n := d.make(want.Remote.Kind, data, want.Remote.Mode)
 	n.mtime = want.Remote.Mtime

@@ -19,6 +19,9 @@ type Planned struct {
 // Diff says what a run would do, and does nothing of it. Files whose content has to be known are read.
 func (m *Mirror) Diff(ctx context.Context) ([]Planned, []Problem, error) {
 	m.begin()
+	if err := m.find(ctx); err != nil {
+		return nil, nil, err
+	}
 	r, err := m.look(ctx)
 	if err != nil {
 		return nil, nil, err

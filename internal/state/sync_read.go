@@ -57,6 +57,13 @@ func (y *Sync) Children(parent int64, each func(n *SyncNode)) error {
 	return y.nodes("SELECT "+nodeColumns+" FROM sync_node WHERE root = ? AND parent = ?", each, y.id, parent)
 }
 
+// Child gives the agreed node of a name in a folder.
+func (y *Sync) Child(parent int64, name string) (n SyncNode, found bool, err error) {
+	err = y.nodes("SELECT "+nodeColumns+" FROM sync_node WHERE root = ? AND parent = ? AND name = ?",
+		func(one *SyncNode) { n, found = *one, true }, y.id, parent, []byte(name))
+	return n, found, err
+}
+
 // ByIno gives the agreed nodes that had an inode here.
 func (y *Sync) ByIno(ino uint64, each func(n *SyncNode)) error {
 	return y.nodes("SELECT "+nodeColumns+" FROM sync_node WHERE root = ? AND ino = ?", each, y.id, int64(ino))

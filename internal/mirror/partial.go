@@ -1,0 +1,312 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+
+	"sluice/internal/client"
+	"sluice/internal/proto"
+	"sluice/internal/reconcile"
+	"sluice/internal/state"
+)
+
+// errWhole says that parts do not tell enough: all has to be looked at.
+var errWhole = errors.New("all has to be looked at")
+
+// maxNews is how many news of the server parts are made of; more are cheaper looked at as a whole.
+const maxNews = 1000
+
+// partial is the agreed and the server's tree as far as some parts of them are looked at: rows are read by index, and
+// none of what is not needed. Folders are Part unless all in them is known.
+type partial struct {
+	m     *Mirror
+	nodes map[int64]*state.SyncNode // agreed rows read; nil: there is none
+	news  map[int64]*state.SyncNews // all of them
+	whole map[int64]bool            // agreed folders whose children were all read
+	away  map[int64]bool            // agreed folders that are not at their place here
+	found map[int64]bool            // agreed folders that were found elsewhere here
+	paths map[string]bool           // folders here whose names were all read
+	fresh []Part                    // new folders here that were not looked into
+}
+
+// lookAt is look at some parts. A nil round: there is nothing to look at.
+func (m *Mirror) lookAt(ctx context.Context, parts []Part) (*round, *partial, error) {
+	if _, err := m.follow(ctx); err != nil {
+		return nil, nil, err
+	}
+	p := &partial{
+		m: m, nodes: make(map[int64]*state.SyncNode), news: make(map[int64]*state.SyncNews), whole: make(map[int64]bool),
+		away: make(map[int64]bool), found: make(map[int64]bool), paths: make(map[string]bool),
+	}
+	if err := m.State.News(func(n *state.SyncNews) { p.news[n.ID] = n }); err != nil {
+		return nil, nil, err
+	}
+	if len(p.news) > maxNews {
+		return nil, nil, errWhole
+	}
+	places, err := p.places()
+	if err != nil {
+		return nil, nil, err
+	}
+	due, err := m.due()
+	if err != nil {
+		return nil, nil, err
+	}
+	all := append(append(append([]Part{}, parts...), places...), due...)
+	if len(all) == 0 {
+		return nil, p, nil
+	}
+	local, err := m.scan(ctx, all)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := p.walk(local.Root, m.root.Node); err != nil {
+		return nil, nil, err
+	}
+	if len(p.fresh) > 0 {
+		return m.lookAt(ctx, append(p.fresh, parts...))
+	}
+	for id := range p.away {
+		if !p.found[id] { // deleted, or moved to where nobody looked: what it held is not known
+			return nil, nil, errWhole
+		}
+	}
+	agreed, remote, err := p.trees(local)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := m.compare(ctx, agreed, local, remote)
+	return r, p, r.plan()
+}
+
+// looked says whether a folder here was looked at.
+func (p *partial) looked(folder string) bool { return p.paths[folder] }
+
+// due is where something failed that is to be tried again by now.
+func (m *Mirror) due() (parts []Part, err error) {
+	problems, err := m.State.Problems()
+	now := m.Now().UnixNano()
+	for _, p := range problems {
+		if !p.Skipped && p.Retry <= now {
+			parts = append(parts, Part{Path: above(p.Path)})
+		}
+	}
+	return parts, err
+}
+
+// node reads an agreed row, with those of all folders above it.
+func (p *partial) node(id int64) (*state.SyncNode, error) {
+	if n, read := p.nodes[id]; read {
+		return n, nil
+	}
+	n, found, err := p.m.State.Node(id)
+	if err != nil || !found {
+		p.nodes[id] = nil
+		return nil, err
+	}
+	return p.keep(&n)
+}
+
+func (p *partial) keep(n *state.SyncNode) (*state.SyncNode, error) {
+	if old := p.nodes[n.ID]; old != nil {
+		return old, nil
+	}
+	p.nodes[n.ID] = n
+	if n.Parent == p.m.root.Node {
+		return n, nil
+	}
+	if above, err := p.node(n.Parent); err != nil || above == nil {
+		if err == nil {
+			err = errWhole
+		}
+		return nil, err
+	}
+	return n, nil
+}
+
+// path is where an agreed folder is here, as it was agreed.
+func (p *partial) path(id int64) (path string, found bool, err error) {
+	for id != p.m.root.Node {
+		n, err := p.node(id)
+		if err != nil || n == nil {
+			return "", false, err
+		}
+		if path == "" {
+			path = n.Name
+		} else {
+			path = n.Name + "/" + path
+		}
+		id = n.Parent
+	}
+	return path, true, nil
+}
+
+// places is where the server's news are to be looked for here: where they were, and where they are to be.
+func (p *partial) places() (parts []Part, err error) {
+	add := func(folder int64, deep bool) {
+		path, found, e := p.path(folder)
+		if e != nil {
+			err = e
+		} else if found {
+			parts = append(parts, Part{Path: path, Deep: deep})
+		}
+	}
+	for _, id := range sorted(p.news) {
+		n := p.news[id]
+		a, e := p.node(id)
+		if e != nil {
+			return nil, e
+		}
+		if a != nil {
+			add(a.Parent, false)
+			if n.Deleted && a.Kind == uint8(client.KindFolder) {
+				add(id, true)
+			}
+		}
+		if !n.Deleted {
+			add(n.Parent, false)
+		}
+	}
+	return parts, err
+}
+
+// walk reads the agreed rows that belong to what was read here: l is the agreed folder id, or a new one (0).
+func (p *partial) walk(l *reconcile.Entry, id int64) error {
+	known := make(map[string]*state.SyncNode)
+	whole := !l.Part && !l.Unknown
+	if whole {
+		p.paths[l.Path()] = true
+	}
+	if whole && id != 0 {
+		p.whole[id] = true
+		var list []state.SyncNode
+		if err := p.m.State.Children(id, func(n *state.SyncNode) { list = append(list, *n) }); err != nil {
+			return err
+		}
+		for i := range list {
+			n, err := p.keep(&list[i])
+			if err != nil {
+				return err
+			}
+			known[n.Name] = n
+			if c := l.Children[n.Name]; n.Kind == uint8(proto.KindFolder) && (c == nil || !isFolder(n, c)) {
+				p.away[n.ID] = true
+			}
+		}
+	}
+	for name, c := range l.Children {
+		a := known[name]
+		if a == nil && !whole && id != 0 {
+			n, found, err := p.m.State.Child(id, name)
+			if err != nil {
+				return err
+			}
+			if found {
+				if a, err = p.keep(&n); err != nil {
+					return err
+				}
+			}
+		}
+		if err := p.meet(c, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isFolder says whether c is the agreed folder n.
+func isFolder(n *state.SyncNode, c *reconcile.Entry) bool {
+	return c.IsFolder() && n.Kind == uint8(proto.KindFolder) && n.Ino == c.Facts.Ino && n.Born == c.Facts.Born
+}
+
+// meet reads what a local entry may have been: a is what was agreed at its place, if anything.
+func (p *partial) meet(c *reconcile.Entry, a *state.SyncNode) error {
+	if !c.IsFolder() {
+		if a != nil && a.Kind != uint8(proto.KindFolder) {
+			return nil
+		}
+		_, err := p.moved(c)
+		return err
+	}
+	id := int64(0)
+	if a != nil && isFolder(a, c) {
+		id = a.ID
+	} else if n, err := p.moved(c); err != nil {
+		return err
+	} else if n != nil {
+		id = n.ID
+		p.found[id] = true
+	} else if a != nil && a.Kind == uint8(proto.KindFolder) {
+		id = a.ID // another one at its place
+		p.found[id] = true
+	}
+	if id == 0 && c.Part {
+		p.fresh = append(p.fresh, Part{Path: c.Path(), Deep: true})
+		return nil
+	}
+	return p.walk(c, id)
+}
+
+// moved reads what was agreed elsewhere with the inode of c.
+func (p *partial) moved(c *reconcile.Entry) (found *state.SyncNode, err error) {
+	var list []state.SyncNode
+	if err := p.m.State.ByIno(c.Facts.Ino, func(n *state.SyncNode) { list = append(list, *n) }); err != nil {
+		return nil, err
+	}
+	for i := range list {
+		n, err := p.keep(&list[i])
+		if err != nil {
+			return nil, err
+		}
+		if n.Kind == uint8(c.Kind) && n.Born == c.Facts.Born {
+			found = n
+		}
+	}
+	return found, nil
+}
+
+// trees makes trees of what was read.
+func (p *partial) trees(local *reconcile.Tree) (agreed, remote *reconcile.Tree, err error) {
+	for _, id := range sorted(p.news) { // the folders that news stand in
+		if n := p.news[id]; !n.Deleted && n.Parent != p.m.root.Node && p.news[n.Parent] == nil {
+			if _, err := p.node(n.Parent); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	agreed, remote = rooted(p.m.root.Node), rooted(p.m.root.Node)
+	part := func(e *reconcile.Entry, known bool) *reconcile.Entry {
+		e.Part = e.IsFolder() && known && !p.whole[e.ID]
+		return e
+	}
+	part(agreed.Root, true)
+	part(remote.Root, true)
+	var ours, theirs []branch
+	for _, id := range sorted(p.nodes) {
+		n := p.nodes[id]
+		if n == nil {
+			continue
+		}
+		ours = append(ours, branch{n.Parent, part(agreedOf(n), true)})
+		if p.news[id] == nil {
+			theirs = append(theirs, branch{n.Parent, part(entryOf(&n.SyncEntry), true)})
+		}
+	}
+	for _, id := range sorted(p.news) {
+		if n := p.news[id]; !n.Deleted {
+			theirs = append(theirs, branch{n.Parent, part(entryOf(&n.SyncEntry), p.nodes[id] != nil)})
+		}
+	}
+	rest, err := grow(agreed, ours)
+	if err == nil && len(rest) > 0 || errors.Is(err, client.ErrProtocol) {
+		return nil, nil, errWhole
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := grow(remote, theirs); err != nil {
+		return nil, nil, err
+	}
+	conceal(remote, remote.Root)
+	return agreed, remote, nil
+}
