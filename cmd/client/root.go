@@ -27,6 +27,7 @@ func (p *program) rootCommand() *cobra.Command {
 		Use:   "sluice",
 		Short: "Keep folders and files on a Sluice server",
 		Example: `  sluice login sluice+plain://127.0.0.1 --user ann     once; the server is called home from then on
+  sluice sync ~/docs home:docs --watch                 keep both the same
   sluice push ~/docs home:docs                         send what has changed
   sluice pull home:docs ~/docs                         fetch what has changed
   sluice ls -l home:docs
@@ -70,7 +71,8 @@ func (p *program) rootCommand() *cobra.Command {
 		list []*cobra.Command
 	}{
 		{"account", []*cobra.Command{p.loginCommand(), p.logoutCommand(), p.whoamiCommand()}},
-		{"folders", []*cobra.Command{p.pushCommand(), p.pullCommand(), p.transfersCommand()}},
+		{"folders", []*cobra.Command{p.syncCommand(), p.statusCommand(), p.diffCommand(), p.conflictsCommand(), p.ignoreCommand(),
+			p.waitCommand(), p.pushCommand(), p.pullCommand(), p.transfersCommand()}},
 		{"files", []*cobra.Command{p.lsCommand(), p.statCommand(), p.catCommand(), p.getCommand(), p.putCommand(), p.mkdirCommand(),
 			p.mvCommand(), p.cpCommand(), p.rmCommand()}},
 		{"history", []*cobra.Command{p.versionsCommand(), p.logCommand(), p.restoreCommand(), p.trashCommand()}},

@@ -33,26 +33,26 @@ func (f patternFlag) Type() string           { return f.kind }
 
 func (t *transferFlags) add(f *pflag.FlagSet) {
 	f.SortFlags = false
-	f.Var(patternFlag{func(s string) error { t.filter.Add(s); return nil }, "PATTERN"}, "exclude",
-		"leave alone what matches, by gitignore's rules; may be repeated")
-	f.Var(patternFlag{func(s string) error { t.filter.Include(s); return nil }, "PATTERN"}, "include",
-		"but not this; the last pattern that matches decides")
-	f.Var(patternFlag{t.excludeFrom, "FILE"}, "exclude-from", "patterns from a file, as in a .gitignore")
+	filterFlags(f, &t.filter)
 	f.BoolVar(&t.delete, "delete", false, "remove from the target what the source does not hold")
 	f.StringVar(&t.maxDelete, "max-delete", "", "stop before removing more than `N` files, or P% of the target's")
 	f.BoolVar(&t.checksum, "checksum", false, "compare contents, not size and time")
 	dryRun(f, &t.dry)
 }
 
-func (t *transferFlags) excludeFrom(path string) error {
-	text, err := readPatterns(path)
-	if err != nil {
+// filterFlags are those that say what is left alone.
+func filterFlags(f *pflag.FlagSet, to *syncer.Filter) {
+	f.Var(patternFlag{func(s string) error { to.Add(s); return nil }, "PATTERN"}, "exclude",
+		"leave alone what matches, by gitignore's rules; may be repeated")
+	f.Var(patternFlag{func(s string) error { to.Include(s); return nil }, "PATTERN"}, "include",
+		"but not this; the last pattern that matches decides")
+	f.Var(patternFlag{func(path string) error {
+		text, err := readPatterns(path)
+		for line := range strings.Lines(text) {
+			to.Add(line)
+		}
 		return err
-	}
-	for line := range strings.Lines(text) {
-		t.filter.Add(line)
-	}
-	return nil
+	}, "FILE"}, "exclude-from", "patterns from a file, as in a .gitignore")
 }
 
 // transfer is what push and pull share.

@@ -139,29 +139,6 @@ func TestRandomTrees(t *testing.T) {
 	}
 }
 
-// veiled syncs while something here cannot be read, or is ignored: that comes to an end, and what is veiled stays as it is.
-func (w *world) veiled(r *rapid.T, e *Entry) {
-	path := e.Path()
-	if rapid.Bool().Draw(r, "ignored") {
-		e.Excluded = true
-		if there := lookup(w.server, path); there != nil {
-			there.Excluded = true
-			defer func() { there.Excluded = false }()
-		}
-	} else {
-		e.Unknown = true
-	}
-	defer func() { e.Excluded, e.Unknown = false, false }()
-	below := empty(w.disk)
-	below.Root.Children = e.Children
-	before := w.shape(below)
-	w.run(3)
-	r.Logf("with %q veiled:\n%s", path, w.told())
-	if w.shape(below) != before || e.Name != path[len(path)-len(e.Name):] || e.Parent.Children[e.Name] != e {
-		w.t.Fatalf("%q was touched", path)
-	}
-}
-
 // kept checks that no content was lost that was not agreed on.
 func (w *world) kept(fresh, agreed map[string]bool) {
 	w.t.Helper()

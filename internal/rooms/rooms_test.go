@@ -12,7 +12,7 @@ import (
 // be read, tested and replaced with what lies below it alone.
 var allowed = map[string]string{
 	"cmd/fileserver": "parent worker store control cli",
-	"cmd/client":     "syncer client bench cli mirror watch",
+	"cmd/client":     "syncer client bench cli mirror live state reconcile",
 	"parent":         "handoff stats control metrics",
 	"bench":          "client splice poll hash",
 	"bench/cmd":      "bench",
@@ -21,7 +21,8 @@ var allowed = map[string]string{
 	"conn":           "handler proto poll splice stats",
 	"web":            "store stats metrics",
 	"metrics":        "stats",
-	"mirror":         "reconcile client state",
+	"live":           "mirror watch client state ask",
+	"mirror":         "reconcile client state proto",
 	"reconcile":      "proto",
 	"syncer":         "client proto state hash mirror reconcile",
 	"handler":        "store proto",

@@ -9,9 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"sluice/internal/client"
 	"sluice/internal/hash"
@@ -232,109 +230,5 @@ func TestFetch(t *testing.T) {
 		if strings.Contains(line, tempPrefix) {
 			t.Errorf("left behind: %s", line)
 		}
-	}
-}
-
-// TestFetchGoesOn ends a large download half-way: the next one goes on with what is there, which is no part of a tree.
-func TestFetchGoesOn(t *testing.T) {
-	dir := t.TempDir()
-	lay(t, dir, "big old")
-	f, s := openFolder(t, dir), newFake(t)
-	w := mirror.Wanted{Remote: remote(s, "big", strings.Repeat("y", client.MaxObjectsBody+5)), Path: "big", Over: entry(t, f, "big")}
-	s.lost = fmt.Errorf("the network: %w", client.ErrTimeout)
-	if _, err := fetchAll(t, f, s, []mirror.Wanted{w}); client.ExitCode(err) != client.ExitTemporary {
-		t.Errorf("got %v", err)
-	}
-	same(t, outline(t, f), "d ", "f big")
-	s.lost = nil
-	all, err := fetchAll(t, f, s, []mirror.Wanted{w})
-	check(t, err)
-	if got := all["big"]; got.Err != nil || s.resumed != 1 || got.Facts.Size != w.Remote.Size {
-		t.Errorf("%+v, %d gone on with", got, s.resumed)
-	}
-	if e := entry(t, f, "big"); e.Facts != all["big"].Facts {
-		t.Errorf("facts %+v, now %+v", all["big"].Facts, e.Facts)
-	}
-}
-
-// TestFetchLies has the server send other bytes than it listed: they are in no file.
-func TestFetchLies(t *testing.T) {
-	dir := t.TempDir()
-	lay(t, dir, "a mine")
-	f, s := openFolder(t, dir), newFake(t)
-	list := []mirror.Wanted{
-		{Remote: remote(s, "a", "theirs"), Path: "a", Over: entry(t, f, "a")}, {Remote: remote(s, "b", "short"), Path: "b"},
-		{Remote: remote(s, "c", "none"), Path: "c"}, {Remote: remote(s, "d", "good"), Path: "d"},
-	}
-	delete(s.contents, list[2].Remote.Hash)
-	s.onGet = func(h client.Hash, b []byte) ([]byte, error) {
-		if h == list[0].Remote.Hash || h == list[1].Remote.Hash {
-			return b[:3], nil
-		}
-		return b, nil
-	}
-	all, err := fetchAll(t, f, s, list)
-	check(t, err)
-	for _, path := range []string{"a", "b", "c"} {
-		if err := all[path].Err; err == nil || errors.Is(err, mirror.ErrMeanwhile) {
-			t.Errorf("%s: %v", path, err)
-		}
-	}
-	same(t, outline(t, f), "d ", "f a", "f d")
-	if b, err := os.ReadFile(filepath.Join(dir, "a")); err != nil || string(b) != "mine" {
-		t.Errorf("a: %q %v", b, err)
-	}
-}
-
-// TestFreshFactsAreNotTrusted: a file that changed a moment before it was read could change again and look the same.
-func TestFreshFactsAreNotTrusted(t *testing.T) {
-	dir := t.TempDir()
-	lay(t, dir, "old x")
-	f, s := openFolder(t, dir), newFake(t)
-	time.Sleep(2 * settle)
-	lay(t, dir, "new y")
-	all, err := sendAll(t, f, s)
-	check(t, err)
-	for _, one := range all {
-		if fresh := one.Local.Facts.Ctime == 0; fresh && one.Local.Name == "old" || !fresh && time.Now().UnixNano()-one.Local.Facts.Ctime < int64(settle) {
-			t.Errorf("%s: %+v", one.Local.Name, one.Local.Facts)
-		}
-	}
-}
-
-// TestHashOfWhatKeepsChanging is rule 9: what was never quiet while it was read has no hash.
-func TestHashOfWhatKeepsChanging(t *testing.T) {
-	dir := t.TempDir()
-	lay(t, dir, "a one")
-	f := openFolder(t, dir)
-	e := entry(t, f, "a")
-	var stop atomic.Bool
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		file, err := os.OpenFile(filepath.Join(dir, "a"), os.O_WRONLY|os.O_APPEND, 0)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer file.Close()
-		for !stop.Load() {
-			if _, err := file.Write([]byte("x")); err != nil {
-				t.Error(err)
-				return
-			}
-		}
-	}()
-	err := f.Hash(t.Context(), e)
-	stop.Store(true)
-	<-ended
-	if err == nil { // it was quiet for a moment after all: then it is what stood there
-		b, err := os.ReadFile(filepath.Join(dir, "a"))
-		check(t, err)
-		if e.Hash != hash.Sum(b[:e.Size]) {
-			t.Error("a mixture")
-		}
-	} else if !errors.Is(err, mirror.ErrMeanwhile) || e.Hashed {
-		t.Errorf("got %v, %+v", err, e)
 	}
 }

@@ -1,5 +1,5 @@
 // Package syncer keeps two trees in step, one way: push sends what a local folder holds, pull fetches what the
-// server holds. It also is the hands of the two-way sync of package mirror.
+// server holds.
 //
 //	scan (local tree) ─┐
 //	                   ├─ Compare ─ plan ─ guard ─ executor ─ totals
@@ -15,11 +15,6 @@
 //
 // What local files held is remembered too (hashes.go), so that a push elsewhere reads only what was changed (known.go), and, where
 // the server holds the same at another place, has that copied there (byref.go).
-//
-// Sending contents (send.go) and fetching them (receive.go) are pieces that know nothing of names on the server. The
-// two-way sync is made of them too: Folder is its local side, with nested ignore files (ignore.go) and scans of parts
-// (want.go), and Contents moves its bytes. A file that is deleted or replaced changes places with a temporary name first,
-// so that what somebody else puts there at the last moment is seen before it is gone (rename.go).
 //
 // All local files are reached relative to the root's descriptor without following any link (see beneath.go), so
 // neither a name sent by a server nor a link swapped in by another process leads out of the folder.

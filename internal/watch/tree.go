@@ -97,7 +97,7 @@ func openFolder(at int, path string) (*os.File, error) {
 
 func identity(d *os.File) (dev, ino uint64, err error) {
 	var st unix.Stat_t
-	if err := unix.Fstat(int(d.Fd()), &st); err != nil {
+	if err := unix.Fstat(int(d.Fd()), &st); err != nil { // lint:allow a folder is used blocking anyway
 		return 0, 0, err
 	}
 	return st.Dev, st.Ino, nil
@@ -145,7 +145,7 @@ func (w *Watcher) watch(at *os.File, f *folder, name string) *folder {
 	if w.opt.Skip != nil && w.opt.Skip(path) {
 		return nil
 	}
-	d, err := openFolder(int(at.Fd()), name)
+	d, err := openFolder(int(at.Fd()), name) // lint:allow a folder is used blocking anyway
 	var c *folder
 	if err == nil {
 		c, err = w.watchOpen(d, path)
@@ -185,7 +185,7 @@ func (w *Watcher) watchOpen(d *os.File, path string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	watch, err := w.add("/proc/self/fd/"+strconv.Itoa(int(d.Fd())), path)
+	watch, err := w.add("/proc/self/fd/"+strconv.Itoa(int(d.Fd())), path) // lint:allow a folder is used blocking anyway
 	if err != nil {
 		return nil, fmt.Errorf("watch: %w", err)
 	}

@@ -127,6 +127,13 @@ func (w *Watcher) Unwatched() map[string]error {
 	return maps.Clone(w.unwatched)
 }
 
+// Unsettled says whether something was seen that Next has not told yet.
+func (w *Watcher) Unsettled() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.pending.first.IsZero()
+}
+
 // Next waits for changes that have settled. It gives ctx's error when that ends first; what was seen is then told by the
 // Next that follows.
 func (w *Watcher) Next(ctx context.Context) (Change, error) {

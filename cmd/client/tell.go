@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sluice/internal/client"
+	"sluice/internal/live"
 	"sluice/internal/syncer"
 )
 
@@ -70,6 +71,7 @@ func (p *program) explain(err error, code int) string {
 	switch {
 	case code == client.ExitInterrupted:
 		return "interrupted; run the same command again and it goes on where it stopped"
+	case errors.As(err, new(*live.HeldError)):
 	case code == client.ExitTemporary && !strings.Contains(text, "wait until"):
 		return text + "; try again, and check that the server runs and can be reached"
 	case errors.Is(err, os.ErrPermission) && code == client.ExitAuth && client.CodeOf(err) == client.OK:

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"sluice/internal/client"
+	"sluice/internal/live"
+	"sluice/internal/mirror"
+	"sluice/internal/syncer"
+)
+
+// watch keeps pairs in step until it is interrupted. What stops one of them does not stop the others; the error is the
+// first one's.
+func (s *syncing) watch(parent context.Context, pairs []pair) error {
+	if s.flags.dry {
+		return usagef("--dry-run goes without --watch")
+	}
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	s.p.gentle.Store(true)
+	for _, pair := range pairs {
+		if err := s.lock(pair.dir); err != nil {
+			return err
+		}
+	}
+	network := live.WatchNetwork()
+	defer network.Close()
+	var roots []*live.Root
+	var folders opened
+	defer folders.close()
+	for _, pair := range pairs {
+		root, err := s.root(ctx, pair, network, &folders)
+		if err != nil {
+			return err
+		}
+		roots = append(roots, root)
+	}
+	sockets, err := s.p.socketFolder()
+	if err != nil {
+		return err
+	}
+	end, err := live.Serve(sockets, roots)
+	if err != nil {
+		return err
+	}
+	defer end()
+	go func() {
+		select {
+		case <-s.p.stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	var group sync.WaitGroup
+	defer group.Wait()
+	for name, l := range s.links {
+		group.Go(func() { s.follow(ctx, l, network.Subscribe(), name) })
+	}
+	group.Go(func() { keepAlive(ctx, roots) })
+	errs := make(chan error)
+	for i, root := range roots {
+		group.Go(func() {
+			err := root.Run(ctx)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", pairs[i].dir, err)
+			}
+			errs <- err
+		})
+	}
+	var first error
+	for range roots {
+		err := <-errs
+		if err == nil {
+			continue
+		}
+		if first == nil {
+			first = err
+		} else {
+			s.p.tell(err, client.ExitCode(err))
+		}
+	}
+	cancel()
+	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
+	return first
+}
+
+// opened are the folders that were opened, to be closed.
+type opened struct {
+	mu   sync.Mutex
+	list []*syncer.Folder
+}
+
+func (o *opened) add(f *syncer.Folder) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.list = append(o.list, f)
+}
+
+func (o *opened) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, f := range o.list {
+		_ = f.Close()
+	}
+}
+
+// root begins to watch one pair.
+func (s *syncing) root(ctx context.Context, pair pair, network *live.Network, folders *opened) (*live.Root, error) {
+	remembered, err := s.remembered(pair)
+	if err != nil {
+		return nil, err
+	}
+	look, err := syncer.OpenFolder(pair.dir, syncer.FolderOptions{Filter: &s.flags.filter, Look: true})
+	if err != nil {
+		return nil, err
+	}
+	folders.add(look)
+	l := s.link(pair.place.remote)
+	return live.NewRoot(live.RootConfig{
+		Dir: pair.dir, Remote: pair.place.String(), State: remembered,
+		Open: func(ctx context.Context) (live.Mirror, error) {
+			m, folder, err := s.mirror(ctx, pair, new(syncer.Progress))
+			if err != nil {
+				return nil, err
+			}
+			folders.add(folder)
+			return whole{m}, nil
+		},
+		Skip: func(path string) bool {
+			_, _, _, ignored, err := look.Why(path + "/")
+			return err == nil && ignored
+		},
+		News:    l.news.Subscribe(),
+		Network: network.Subscribe(),
+		Looked:  func(r *mirror.Result) { s.p.looked(pair, r) },
+		Log:     func(format string, args ...any) { s.p.warn(fmt.Sprintf(format, args...)) },
+	}), nil
+}
+
+// follow waits for news of a remote, once it is reached.
+func (s *syncing) follow(ctx context.Context, l *link, wake <-chan struct{}, name string) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		l.mu.Lock()
+		server := l.server
+		l.mu.Unlock()
+		if server != nil {
+			l.news.Follow(ctx, server.Remote, wake)
+			return
+		}
+		select {
+		case <-tick.C: // the roots reach it
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// looked says what a look has done, if it did anything.
+func (p *program) looked(pair pair, r *mirror.Result) {
+	p.tellProblems(r.Problems)
+	line := syncedLine(r)
+	if line == "" {
+		return
+	}
+	if p.flags.json {
+		_ = p.printJSON(struct {
+			Event   string `json:"event"`
+			Dir     string `json:"dir"`
+			Journal int64  `json:"journal"`
+			Sent    int    `json:"sent"`
+			Fetched int    `json:"fetched"`
+			Moved   int    `json:"moved"`
+			Deleted int    `json:"deleted"`
+		}{"looked", nameJSON(pair.dir), r.Journal, r.Sent, r.Fetched, r.Moved, r.Deleted})
+		return
+	}
+	p.say("%s  %s: %s", time.Now().Format("15:04:05"), visible(pair.dir), line)
+}
+
+// warn says something on standard error that ends nothing.
+func (p *program) warn(text string) { fmt.Fprintf(p.stderr, "sluice: %s\n", visible(text)) }
+
+// keepAlive tells systemd that all is up, how it is, and, for as long as all roots answer, that it lives.
+func keepAlive(ctx context.Context, roots []*live.Root) {
+	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
+	every := 10 * time.Second
+	if watchdog, err := daemon.SdWatchdogEnabled(false); err == nil && watchdog > 0 {
+		every = min(every, watchdog/2)
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	last := ""
+	for {
+		text, err := summary(roots)
+		if err == nil {
+			_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)
+		}
+		if text != last {
+			_, _ = daemon.SdNotify(false, "STATUS="+text)
+			last = text
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// summary is how all roots are, in a line.
+func summary(roots []*live.Root) (string, error) {
+	counts := make(map[live.State]int)
+	for _, r := range roots {
+		report, err := r.Report()
+		if err != nil {
+			return "", err
+		}
+		counts[report.State]++
+	}
+	text := ""
+	for _, state := range []live.State{live.InSync, live.Syncing, live.Pending, live.Unknown, live.Failing, live.Offline, live.Stopped} {
+		if n := counts[state]; n > 0 {
+			if text != "" {
+				text += ", "
+			}
+			text += fmt.Sprintf("%d %s", n, state)
+		}
+	}
+	return text, nil
+}
+
+// socketFolder is where running watchers are asked.
+func (p *program) socketFolder() (string, error) {
+	if dir, _ := p.lookup("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+		if fi, err := os.Stat(dir); err == nil && fi.IsDir() {
+			return filepath.Join(dir, "sluice"), nil
+		}
+	}
+	dir, err := p.stateFolder()
+	if err != nil {
+		return "", errors.Join(usagef("XDG_RUNTIME_DIR is not set"), err)
+	}
+	return filepath.Join(dir, "run"), nil
+}
+
+// whole looks at everything, whatever has changed.
+type whole struct{ *mirror.Mirror }
+
+func (w whole) Round(ctx context.Context, _ []mirror.Part) (*mirror.Result, error) { return w.Run(ctx) }
