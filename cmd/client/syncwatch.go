@@ -132,7 +132,7 @@ func (s *syncing) root(ctx context.Context, pair pair, network *live.Network, fo
 				return nil, err
 			}
 			folders.add(folder)
-			return whole{m}, nil
+			return m, nil
 		},
 		Skip: func(path string) bool {
 			_, _, _, ignored, err := look.Why(path + "/")
@@ -252,8 +252,3 @@ func (p *program) socketFolder() (string, error) {
 	}
 	return filepath.Join(dir, "run"), nil
 }
-
-// whole looks at everything, whatever has changed.
-type whole struct{ *mirror.Mirror }
-
-func (w whole) Round(ctx context.Context, _ []mirror.Part) (*mirror.Result, error) { return w.Run(ctx) }
