@@ -2,15 +2,14 @@ package db
 
 import (
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
 
 // ahead is what a process that checkpoints keeps about the database file. It is guarded by DB.checkpoint.
 type ahead struct {
-	file  *os.File // to take room in it; nil: not opened yet
-	taken int64    // the file has room up to here
+	fd    int   // owned; to take room in it; -1: not opened yet
+	taken int64 // the file has room up to here
 }
 
 // Ahead takes the room in the database file that the log will need when it is moved there, so that moving it finds room
@@ -38,21 +37,21 @@ func (d *DB) takeAhead() error {
 	if end <= d.ahead.taken {
 		return nil
 	}
-	if d.ahead.file == nil {
-		f, err := os.OpenFile(d.path, os.O_RDWR, 0)
+	if d.ahead.fd < 0 { // open until Close: to close it drops this process's locks on the database
+		fd, err := unix.Open(d.path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return err
+			return nil // no descriptors left: the log is moved all the same
 		}
-		d.ahead.file = f // until Close: to close it drops this process's locks on the database
+		d.ahead.fd = fd
 	}
-	info, err := d.ahead.file.Stat()
+	length, err := lengthOf(d.ahead.fd)
 	if err != nil {
 		return err
 	}
 	// The length stays: SQLite makes it longer as it writes. Below it all has its place but pages that were never
 	// written, and to look for those takes a file system long.
-	if from := max(info.Size(), d.ahead.taken); end > from {
-		if err := reserve(d.ahead.file, from, end-from); err != nil {
+	if from := max(length, d.ahead.taken); end > from {
+		if err := reserve(d.ahead.fd, from, end-from); err != nil {
 			return err
 		}
 	}
@@ -63,26 +62,32 @@ func (d *DB) takeAhead() error {
 // TakeLog takes room in the log's file beyond its end, for what is written to it next: another process may do that. Without a
 // log, or on a file system that cannot, it does nothing.
 func TakeLog(path string, bytes int64) error {
-	f, err := os.OpenFile(path+"-wal", os.O_RDWR, 0) // SQLite has no locks on this one that closing it could drop
-	if os.IsNotExist(err) {
+	fd, err := unix.Open(path+"-wal", unix.O_RDWR|unix.O_CLOEXEC, 0) // SQLite has no locks on this one that closing it could drop
+	if err == unix.ENOENT {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	defer unix.Close(fd)
+	length, err := lengthOf(fd)
 	if err != nil {
 		return err
 	}
-	return reserve(f, info.Size(), bytes)
+	return reserve(fd, length, bytes)
+}
+
+func lengthOf(fd int) (int64, error) {
+	var st unix.Stat_t
+	err := unix.Fstat(fd, &st)
+	return st.Size, err
 }
 
 // reserve takes room for a range beyond a file's end and leaves its length. Only a full disk is an error: what else keeps a
 // file system from it does not keep SQLite from writing.
-func reserve(f *os.File, from, length int64) error {
+func reserve(fd int, from, length int64) error {
 	for {
-		switch err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, from, length); err {
+		switch err := unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, from, length); err {
 		case unix.EINTR:
 		case unix.ENOSPC, unix.EDQUOT:
 			return fmt.Errorf("%w: %d bytes: %w", ErrFull, length, err)

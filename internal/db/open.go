@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mattn/go-sqlite3"
+	"golang.org/x/sys/unix"
 )
 
 // leastSQLite is 3.51.3: before it, a write and a checkpoint at the same moment can damage a WAL database.
@@ -74,6 +75,7 @@ func Open(path string, options Options) (*DB, error) {
 		closing: make(chan struct{}),
 		ended:   make(chan struct{}),
 		readers: make(chan *conn, options.Readers),
+		ahead:   ahead{fd: -1},
 	}
 	first, err := connect(path, reader, options)
 	if err != nil {
@@ -127,9 +129,9 @@ func (d *DB) Close() error {
 			errs = append(errs, d.keeper.close())
 			d.keeper = nil
 		}
-		if d.ahead.file != nil { // last of all: no connection has a lock any more
-			errs = append(errs, d.ahead.file.Close())
-			d.ahead.file = nil
+		if d.ahead.fd >= 0 { // last of all: no connection has a lock any more
+			errs = append(errs, unix.Close(d.ahead.fd))
+			d.ahead.fd = -1
 		}
 	})
 	return errors.Join(errs...)
