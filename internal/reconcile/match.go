@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,10 +19,11 @@ type identity struct {
 // Match gives the entries of local the numbers of the agreed ones they are, whatever numbers they had, and the hashes of
 // those that have not been touched. What is left without a number is new.
 func Match(agreed, local *Tree) {
-	m := matcher{local: local, taken: make(map[*Entry]bool, len(agreed.ByID)), kin: make(map[*Entry]*Entry)}
+	m := matcher{agreed: agreed, local: local, kin: make(map[*Entry]*Entry)}
 	local.ByID = make(map[int64]*Entry, len(agreed.ByID))
 	unnumber(local.Root)
-	m.list(agreed)
+	split(agreed.Root, &m.agreedFolders, nil)
+	split(local.Root, &m.localFolders, &m.localFiles)
 	m.pair(local.Root, agreed.Root)
 	m.halfway(agreed)
 	m.folders()
@@ -38,32 +38,34 @@ func unnumber(e *Entry) {
 }
 
 type matcher struct {
-	local *Tree
-	taken map[*Entry]bool   // agreed entries that have been found
-	kin   map[*Entry]*Entry // local folders and their agreed ones
+	agreed, local *Tree
+	kin           map[*Entry]*Entry // local folders and their agreed ones
 
-	agreedFolders, agreedFiles, localFolders, localFiles []*Entry // parents first, by name
+	agreedFolders, localFolders []*Entry // parents first, by name
+	localFiles                  []*Entry // in no order
 }
 
-func (m *matcher) list(agreed *Tree) {
-	split(agreed.Root, &m.agreedFolders, &m.agreedFiles)
-	split(m.local.Root, &m.localFolders, &m.localFiles)
-}
-
+// split lists what a folder holds, all the way down. files nil: they are not wanted.
 func split(f *Entry, folders, files *[]*Entry) {
-	for _, name := range slices.Sorted(maps.Keys(f.Children)) {
-		c := f.Children[name]
+	var below []*Entry
+	for _, c := range f.Children {
 		if c.IsFolder() {
-			*folders = append(*folders, c)
-			split(c, folders, files)
-		} else {
+			below = append(below, c)
+		} else if files != nil {
 			*files = append(*files, c)
 		}
 	}
+	slices.SortFunc(below, func(a, b *Entry) int { return strings.Compare(a.Name, b.Name) })
+	for _, c := range below {
+		*folders = append(*folders, c)
+		split(c, folders, files)
+	}
 }
 
+// taken says whether the local entry of an agreed one has been found.
+func (m *matcher) taken(a *Entry) bool { return m.local.ByID[a.ID] != nil }
+
 func (m *matcher) pair(l, a *Entry) {
-	m.taken[a] = true
 	m.local.Number(l, a.ID)
 	if l.IsFolder() {
 		m.kin[l] = a
@@ -87,7 +89,7 @@ func (m *matcher) halfway(agreed *Tree) {
 		number, _, _ = strings.Cut(number, "-")
 		id, err := strconv.ParseInt(number, 10, 64)
 		a := agreed.ByID[id]
-		if err == nil && a != nil && class(a) == class(l) && a.Facts.Ino == l.Facts.Ino && a.Facts.Born == l.Facts.Born && !m.taken[a] {
+		if err == nil && a != nil && class(a) == class(l) && a.Facts.Ino == l.Facts.Ino && a.Facts.Born == l.Facts.Born && !m.taken(a) {
 			m.pair(l, a)
 		}
 	}
@@ -109,7 +111,7 @@ func (m *matcher) folders() {
 	}
 	for _, l := range m.localFolders {
 		a := born[identity{ino: int64(l.Facts.Ino), born: l.Facts.Born}]
-		if a != nil && !m.taken[a] && m.kin[l] == nil {
+		if a != nil && !m.taken(a) && m.kin[l] == nil {
 			m.pair(l, a)
 		}
 	}
@@ -131,7 +133,7 @@ func (m *matcher) folders() {
 			m.byPlace(l)
 		}
 		if m.kin[l] == nil {
-			if a := unborn[identity{ino: int64(l.Facts.Ino)}]; a != nil && !m.taken[a] {
+			if a := unborn[identity{ino: int64(l.Facts.Ino)}]; a != nil && !m.taken(a) {
 				m.pair(l, a)
 			}
 		}
@@ -143,7 +145,7 @@ func (m *matcher) folders() {
 // away again.
 func (m *matcher) exchanged(l, a *Entry, now map[uint64]bool) {
 	parent := m.kin[l.Parent]
-	if a == nil || m.taken[a] || parent == nil || parent == a {
+	if a == nil || m.taken(a) || parent == nil || parent == a {
 		return
 	}
 	if was := parent.Children[l.Name]; was != nil && was != a && was.IsFolder() && now[was.Facts.Ino] {
@@ -156,7 +158,7 @@ func (m *matcher) byPlace(l *Entry) {
 		return
 	}
 	if parent := m.kin[l.Parent]; parent != nil {
-		if a := parent.Children[l.Name]; a != nil && a.IsFolder() && !m.taken[a] {
+		if a := parent.Children[l.Name]; a != nil && a.IsFolder() && !m.taken(a) {
 			m.pair(l, a)
 		}
 	}
@@ -173,7 +175,7 @@ func (m *matcher) files() {
 			a = parent.Children[l.Name]
 		}
 		// An editor replaces a file by renaming another one over it: the place says more than the inode.
-		if a != nil && class(a) == class(l) && !m.taken[a] {
+		if a != nil && class(a) == class(l) && !m.taken(a) {
 			m.pair(l, a)
 		} else {
 			rest = append(rest, l)
@@ -183,13 +185,19 @@ func (m *matcher) files() {
 		return
 	}
 	moved := make(map[identity]*Entry)
-	for _, a := range m.agreedFiles {
-		if !m.taken[a] && a.Facts.Ino != 0 {
-			moved[fileIdentity(a)] = a
+	for _, a := range m.agreed.ByID {
+		if !a.IsFolder() && !m.taken(a) && a.Facts.Ino != 0 {
+			if other := moved[fileIdentity(a)]; other == nil || other.ID > a.ID {
+				moved[fileIdentity(a)] = a
+			}
 		}
 	}
+	if len(moved) == 0 {
+		return
+	}
+	slices.SortFunc(rest, func(a, b *Entry) int { return strings.Compare(a.Path(), b.Path()) }) // of two names of one file the first
 	for _, l := range rest {
-		if a := moved[fileIdentity(l)]; a != nil && !m.taken[a] {
+		if a := moved[fileIdentity(l)]; a != nil && !m.taken(a) {
 			m.pair(l, a)
 		}
 	}

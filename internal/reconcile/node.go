@@ -93,7 +93,6 @@ type planner struct {
 	root   *node
 	nodes  []*node
 	spare  []node
-	of     map[*Entry]*node
 	chosen map[chosen]bool // conflict names given
 	tasks  []task
 }
@@ -105,7 +104,6 @@ type chosen struct {
 
 // build makes the nodes: entries of one number are one node.
 func (p *planner) build(agreed, local, remote *Tree) {
-	p.of = make(map[*Entry]*node, len(agreed.ByID)+len(local.ByID)+len(remote.ByID))
 	p.root = p.add(agreed.Root, local.Root, remote.Root)
 	for _, id := range slices.Sorted(maps.Keys(agreed.ByID)) {
 		a := agreed.ByID[id]
@@ -125,6 +123,17 @@ func (p *planner) build(agreed, local, remote *Tree) {
 	p.walk(there, remote.Root, false)
 }
 
+// of is the node of an entry; nil: it has none yet. A mark that an earlier plan left is not taken for one of this.
+func (p *planner) of(e *Entry) *node {
+	if int(e.mark) >= len(p.nodes) {
+		return nil
+	}
+	if n := p.nodes[e.mark]; n.e[here] == e || n.e[there] == e || n.a == e || n.ra == e {
+		return n
+	}
+	return nil
+}
+
 func (p *planner) add(a, l, r *Entry) *node {
 	if len(p.spare) == 0 {
 		p.spare = make([]node, 512) // one by one they would keep the collector busy
@@ -134,7 +143,7 @@ func (p *planner) add(a, l, r *Entry) *node {
 	*n = node{a: a, e: [2]*Entry{l, r}, settle: [2]int{-1, -1}, leave: [2]int{-1, -1}}
 	for _, e := range [3]*Entry{a, l, r} {
 		if e != nil {
-			p.of[e] = n
+			e.mark = int32(len(p.nodes))
 		}
 	}
 	p.nodes = append(p.nodes, n)
@@ -144,7 +153,7 @@ func (p *planner) add(a, l, r *Entry) *node {
 // walk adds what is new on a side, and finds what is excluded.
 func (p *planner) walk(s side, f *Entry, shut bool) {
 	for _, c := range f.Children {
-		n := p.of[c]
+		n := p.of(c)
 		if n == nil {
 			e := [2]*Entry{}
 			e[s] = c
@@ -187,7 +196,7 @@ func (p *planner) isUnseen(n *node, s side) bool {
 	}
 	folder := n.parent
 	if n.a != nil {
-		folder = p.of[n.a.Parent]
+		folder = p.of(n.a.Parent)
 	}
 	f := folder.e[s]
 	switch {

@@ -97,7 +97,7 @@ func (p *planner) need(i int) bool {
 		return true
 	case UpDelete, DownDelete:
 		for _, c := range n.e[t.side].Children {
-			k := p.of[c]
+			k := p.of(c)
 			if k.leave[t.side] < 0 {
 				return false
 			}
@@ -123,7 +123,7 @@ func (p *planner) need(i int) bool {
 		return folder.settle[t.side] >= 0 && p.tasks[folder.settle[t.side]].node == folder
 	}
 	if other := f.Children[n.name]; other != nil && other != n.e[t.side] {
-		k := p.of[other]
+		k := p.of(other)
 		if k.leave[t.side] < 0 {
 			return false
 		}

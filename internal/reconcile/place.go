@@ -19,13 +19,13 @@ func (p *planner) places() {
 func (p *planner) place(n *node) {
 	if n.a != nil {
 		for s, e := range n.e {
-			n.moved[s] = e != nil && !p.temporary(e) && (e.Name != n.a.Name || p.of[e.Parent] != p.of[n.a.Parent])
+			n.moved[s] = e != nil && !p.temporary(e) && (e.Name != n.a.Name || p.of(e.Parent) != p.of(n.a.Parent))
 		}
 	}
 	l, r := n.e[here], n.e[there]
 	switch {
 	case l == nil && r == nil:
-		n.parent, n.name = p.of[n.a.Parent], n.a.Name
+		n.parent, n.name = p.of(n.a.Parent), n.a.Name
 	case r == nil:
 		p.placeBy(n, here)
 	case l == nil:
@@ -43,16 +43,16 @@ func (p *planner) place(n *node) {
 }
 
 func (p *planner) placeBy(n *node, s side) {
-	n.parent, n.name, n.from = p.of[n.e[s].Parent], n.e[s].Name, s
+	n.parent, n.name, n.from = p.of(n.e[s].Parent), n.e[s].Name, s
 }
 
 func (p *planner) samePlace(l, r *Entry) bool {
-	return l.Name == r.Name && p.of[l.Parent] == p.of[r.Parent]
+	return l.Name == r.Name && p.of(l.Parent) == p.of(r.Parent)
 }
 
 // inPlace says whether n has the place it is to have.
 func (p *planner) inPlace(n *node, s side) bool {
-	return n.e[s].Name == n.name && p.of[n.e[s].Parent] == n.parent
+	return n.e[s].Name == n.name && p.of(n.e[s].Parent) == n.parent
 }
 
 // temporary says whether e was left behind in the middle of an exchange of names: nobody wanted it there.
@@ -133,9 +133,9 @@ func (p *planner) canJoin(x, y *node) bool {
 
 func (p *planner) joinTwo(x, y *node) {
 	x.joined, x.ra, x.e[there] = true, y.a, y.e[there]
-	p.of[y.e[there]] = x
+	y.e[there].mark = x.e[here].mark
 	if y.a != nil {
-		p.of[y.a] = x
+		y.a.mark = x.e[here].mark
 	}
 	for _, k := range y.kids {
 		k.parent = x

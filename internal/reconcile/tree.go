@@ -34,6 +34,8 @@ type Entry struct {
 	Unknown  bool // local: could not be read (a folder: not whole); nothing is concluded from what is missing here
 	Excluded bool // an ignored name, or one that cannot be kept: neither side's is touched
 	Part     bool // a folder whose children are not all in the tree: what is missing below it is simply not looked at
+
+	mark int32 // which node of the last Plan it is part of: one goroutine at a time plans with a tree
 }
 
 // Tree is one of the three. The entries of its part that counts hang together from the root.
