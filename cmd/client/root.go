@@ -71,7 +71,7 @@ func (p *program) rootCommand() *cobra.Command {
 		list []*cobra.Command
 	}{
 		{"account", []*cobra.Command{p.loginCommand(), p.logoutCommand(), p.whoamiCommand()}},
-		{"folders", []*cobra.Command{p.syncCommand(), p.statusCommand(), p.diffCommand(), p.conflictsCommand(), p.ignoreCommand(),
+		{"folders", []*cobra.Command{p.syncCommand(), p.statusCommand(), p.diffCommand(), p.explainCommand(), p.conflictsCommand(), p.ignoreCommand(),
 			p.waitCommand(), p.pushCommand(), p.pullCommand(), p.transfersCommand()}},
 		{"files", []*cobra.Command{p.lsCommand(), p.statCommand(), p.catCommand(), p.getCommand(), p.putCommand(), p.mkdirCommand(),
 			p.mvCommand(), p.cpCommand(), p.rmCommand()}},
