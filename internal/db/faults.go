@@ -159,12 +159,23 @@ func (d *DB) Faults(tell func(Fault)) error {
 				err = d.ask(q, tell, blocks[k]<<16, (blocks[k]+1)<<16)
 			}
 		case nodeRange, pastRange:
-			last := nodes
+			last, next := nodes, `SELECT min(id) FROM node WHERE id >= ?`
 			if q.by == pastRange {
-				last = past
+				last, next = past, `SELECT min(id) FROM past WHERE id >= ?`
 			}
-			for first := int64(0); first <= last && err == nil; first += spanRows {
-				err = d.ask(q, tell, first, first+spanRows)
+			for first := int64(0); first <= last && err == nil; {
+				if err = d.ask(q, tell, first, first+spanRows); err != nil {
+					break
+				}
+				// A restored backup goes on with ids far beyond those it knew.
+				after := first + spanRows
+				err = d.Read(func(tx *Tx) error {
+					_, err := tx.row(next, []any{after}, &first)
+					return err
+				})
+				if first == 0 { // none
+					break
+				}
 			}
 		}
 	}

@@ -98,14 +98,14 @@ func TestBackup(t *testing.T) {
 			if now := epochOf(t, s2, w); now == epoch {
 				t.Error("the epoch is the same")
 			}
+			if draw1, draw2 := tree(t, s, w), tree(t, s2, w); draw1 != draw2 {
+				t.Errorf("another tree:\n%s\n%s", draw1, draw2)
+			}
 			// The lost history gave numbers the backup knows nothing of: none is given twice.
 			lost := mustApply(t, s, w, fileOf(w.Root, "lost", bytesOf(22, 3000)))
 			later := mustApply(t, s2, w, fileOf(w.Root, "later", bytesOf(22, 3000)))
 			if lost[0].Node >= later[0].Node || lost[0].Version >= later[0].Version {
 				t.Errorf("before the restore %+v was given, after it %+v", lost, later)
-			}
-			if draw1, draw2 := tree(t, s, w), tree(t, s2, w); draw1 != draw2 {
-				t.Errorf("another tree:\n%s\n%s", draw1, draw2)
 			}
 			if s2.ServerID() != s.ServerID() {
 				t.Error("another server")
