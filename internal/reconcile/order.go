@@ -122,6 +122,9 @@ func (p *planner) need(i int) bool {
 	if f == nil {
 		return folder.settle[t.side] >= 0 && p.tasks[folder.settle[t.side]].node == folder
 	}
+	if f.Unknown || folder.shut {
+		return false // nobody knows whether the name is free in it
+	}
 	if other := f.Children[n.name]; other != nil && other != n.e[t.side] {
 		k := p.of(other)
 		if k.leave[t.side] < 0 {

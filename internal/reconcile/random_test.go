@@ -131,11 +131,40 @@ func TestRandomTrees(t *testing.T) {
 					}
 				}
 				fresh := w.texts()
+				if list := paths(w.disk, false); len(list) > 0 && rapid.Bool().Draw(r, "veil") {
+					w.veiled(r, lookup(w.disk, rapid.SampledFrom(list).Draw(r, "veiled")))
+					w.kept(fresh, agreed)
+				}
 				w.sync(3)
 				r.Logf("synced:\n%s%s", w.told(), w.shape(w.disk))
 				w.kept(fresh, agreed)
 			}
 		})
+	}
+}
+
+// veiled syncs while something here cannot be read, or is ignored: that comes to an end, and what is veiled stays as it is.
+func (w *world) veiled(r *rapid.T, e *Entry) {
+	path := e.Path()
+	if rapid.Bool().Draw(r, "ignored") {
+		e.Excluded = true
+		if there := lookup(w.server, path); there != nil {
+			there.Excluded = true
+			defer func() { there.Excluded = false }()
+		}
+	} else {
+		e.Unknown = true
+	}
+	defer func() { e.Excluded, e.Unknown = false, false }()
+	w.maimed = true // what is veiled may have been moved out of a folder that is deleted and forgotten
+	name, below := e.Name, empty(w.disk)
+	below.Root.Children = e.Children
+	shape := func() string { return strings.ReplaceAll(w.shape(below), e.Path()+"/", "") } // a folder above may move
+	before := shape()
+	w.run(3)
+	r.Logf("with %q veiled:\n%s", path, w.told())
+	if shape() != before || e.Name != name || e.Parent.Children[name] != e {
+		w.t.Fatalf("%q was touched", path)
 	}
 }
 

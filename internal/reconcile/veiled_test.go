@@ -28,7 +28,7 @@ func TestRule4UnreadableIsNoDelete(t *testing.T) {
 			"d/ d/a=1 d/b=1", "d/ d/a=2 d/n=3"},
 		{scene{name: "a folder deleted there", both: "mkdir d; put d/a 1; put b 2", here: "unreadable d; put b 3", there: "rm d"}, "b=3 d/ d/a=1", "b=3"},
 		{scene{name: "a folder moved there", both: "mkdir d; put d/a 1", here: "unreadable d", there: "mv d e"}, "d/ d/a=1", "e/ e/a=1"},
-		{scene{name: "a file moved there into the folder", both: "mkdir d; put a 1", here: "unreadable d", there: "mv a d/a"}, "d/ d/a=1", "d/ d/a=1"},
+		{scene{name: "a file moved there into the folder", both: "mkdir d; put a 1", here: "unreadable d", there: "mv a d/a"}, "a=1 d/", "d/ d/a=1"},
 	}
 	for _, c := range tests {
 		t.Run(c.name, func(t *testing.T) { left(t, c.scene, c.here, c.there) })
