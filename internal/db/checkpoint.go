@@ -52,8 +52,17 @@ func (d *DB) move(truncate bool) error {
 		return err
 	}
 	d.ahead.taken = 0 // SQLite ends a checkpoint by giving the file its length, which gives back what lies behind it
-	if err := d.keeper.script("PRAGMA wal_checkpoint(PASSIVE)"); err != nil || !truncate {
-		return err
+	passes := 1
+	if truncate {
+		passes = 2 // the first one takes long, and writers would wait for what came meanwhile
+	}
+	for range passes {
+		if err := d.keeper.script("PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
+			return err
+		}
+	}
+	if !truncate {
+		return nil
 	}
 	return d.truncate()
 }
