@@ -59,6 +59,7 @@ type Mirror struct {
 	Config
 	root   state.SyncRoot
 	ready  bool // both folders were found in this life
+	whole  bool // the server was listed anew: parts do not tell what that means for what is here
 	result *Result
 }
 
@@ -102,6 +103,7 @@ func (m *Mirror) run(ctx context.Context) error {
 			return err
 		}
 		if !again {
+			m.whole = false
 			return m.finish(nil)
 		}
 	}

@@ -57,7 +57,7 @@ func (m *Mirror) list(ctx context.Context) error {
 	if err := m.State.Apply(b); err != nil {
 		return err
 	}
-	m.root = root
+	m.root, m.whole = root, true
 	return nil
 }
 

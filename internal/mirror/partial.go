@@ -34,6 +34,9 @@ func (m *Mirror) lookAt(ctx context.Context, parts []Part) (*round, *partial, er
 	if _, err := m.follow(ctx); err != nil {
 		return nil, nil, err
 	}
+	if m.whole {
+		return nil, nil, errWhole
+	}
 	p := &partial{
 		m: m, nodes: make(map[int64]*state.SyncNode), news: make(map[int64]*state.SyncNews), whole: make(map[int64]bool),
 		away: make(map[int64]bool), found: make(map[int64]bool), paths: make(map[string]bool),

@@ -87,8 +87,8 @@ func (s *simServer) names() string {
 	return strings.Join(list, " ")
 }
 
-// run runs devices one after another and wants each to end with the code.
-func run1(t *testing.T, w *world, code int, devices ...int) *Result {
+// runs runs devices one after another and wants each to end with the code.
+func runs(t *testing.T, w *world, code int, devices ...int) *Result {
 	t.Helper()
 	var last *Result
 	for _, i := range devices {
@@ -118,11 +118,11 @@ func TestRule1SyncedBeforeRecorded(t *testing.T) {
 	w := calm(t, 2)
 	a, b := w.devices[0].disk, w.devices[1].disk
 	a.put("f", "all of it")
-	run1(t, w, 0, 0, 1)
+	runs(t, w, 0, 0, 1)
 	_, n, _ := b.at("f")
 	n.data = "all"
 	b.touch(b.root, nil)
-	run1(t, w, 0, 1, 0)
+	runs(t, w, 0, 1, 0)
 	want(t, "the damaged one", b.names(), "f=all of it")
 	want(t, "the other one", a.names(), "f=all of it")
 
@@ -130,7 +130,7 @@ func TestRule1SyncedBeforeRecorded(t *testing.T) {
 	n.mtime = w.tick()
 	n.ctime = n.mtime
 	b.put("f", "all")
-	run1(t, w, 0, 1, 0)
+	runs(t, w, 0, 1, 0)
 	want(t, "after an edit", a.names(), "f=all")
 }
 
@@ -138,19 +138,19 @@ func TestRule3RootGone(t *testing.T) {
 	w := calm(t, 1)
 	d := w.devices[0]
 	d.disk.put("f", "1")
-	run1(t, w, 0, 0)
+	runs(t, w, 0, 0)
 	d.disk.gone = true
-	run1(t, w, client.ExitSafety, 0)
+	runs(t, w, client.ExitSafety, 0)
 	d.disk.gone = false
 	d.mirror, d.sure = nil, false
 
 	d.disk.root.ino += 1000 // another folder in its place
-	run1(t, w, client.ExitSafety, 0)
+	runs(t, w, client.ExitSafety, 0)
 	d.disk.root.ino -= 1000
 	d.mirror, d.sure = nil, false
 
 	d.disk.mark = "another's"
-	run1(t, w, client.ExitSafety, 0)
+	runs(t, w, client.ExitSafety, 0)
 	want(t, "the server", w.server.names(), "f=1")
 }
 
@@ -159,7 +159,7 @@ func TestRule3EmptiedRoot(t *testing.T) {
 	d := w.devices[0].disk
 	d.put("f", "1")
 	d.put("g", "2")
-	run1(t, w, 0, 0)
+	runs(t, w, 0, 0)
 	d.remove("f")
 	d.remove("g")
 	_, err := w.sync(w.devices[0])
@@ -168,7 +168,7 @@ func TestRule3EmptiedRoot(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	want(t, "the server", w.server.names(), "f=1 g=2")
-	run1(t, w, 0, 0) // its user has looked
+	runs(t, w, 0, 0) // its user has looked
 	want(t, "the server", w.server.names(), "")
 }
 
@@ -178,7 +178,7 @@ func TestRule3MassDelete(t *testing.T) {
 	for i := range 200 {
 		d.put(string(rune('a'+i%20))+string(rune('a'+i/20)), "x")
 	}
-	run1(t, w, 0, 0, 1)
+	runs(t, w, 0, 0, 1)
 	for i := range 100 {
 		d.remove(string(rune('a'+i%20)) + string(rune('a'+i/20)))
 	}
@@ -196,13 +196,13 @@ func TestRule3ServerFolderGone(t *testing.T) {
 	w := calm(t, 1)
 	d := w.devices[0]
 	d.disk.put("f", "1")
-	run1(t, w, 0, 0)
+	runs(t, w, 0, 0)
 	w.server.remove(w.server.nodes[w.server.root])
 	d.mirror = nil
-	run1(t, w, client.ExitSafety, 0)
+	runs(t, w, client.ExitSafety, 0)
 	w.server.add(1, "docs", client.Entry{Kind: client.KindFolder})
 	d.mirror, d.sure = nil, false
-	run1(t, w, client.ExitSafety, 0)
+	runs(t, w, client.ExitSafety, 0)
 	want(t, "here", d.disk.names(), "f=1")
 }
 
@@ -213,10 +213,10 @@ func TestRule4UnreadableIsNoDelete(t *testing.T) {
 	a.put("d/", "")
 	folder := a.put("d", "")
 	a.put("d/x", "2")
-	run1(t, w, 0, 0, 1)
+	runs(t, w, 0, 0, 1)
 	locked.locked, folder.locked = true, true
 	a.put("other", "3")
-	result := run1(t, w, client.ExitSomeFailed, 0)
+	result := runs(t, w, client.ExitSomeFailed, 0)
 	if len(result.Problems) != 2 {
 		t.Errorf("%v", result.Problems)
 	}
@@ -225,7 +225,7 @@ func TestRule4UnreadableIsNoDelete(t *testing.T) {
 		t.Error("it is said to be in sync")
 	}
 	locked.locked, folder.locked = false, false
-	run1(t, w, 0, 0, 1)
+	runs(t, w, 0, 0, 1)
 	want(t, "the other device", w.devices[1].disk.names(), a.names())
 	if len(w.devices[0].memory.problems) != 0 {
 		t.Errorf("%v", w.devices[0].memory.problems)
@@ -239,27 +239,27 @@ func TestRule5ServerFull(t *testing.T) {
 		a.put(name, name)
 	}
 	w.server.room = 1
-	run1(t, w, client.ExitSpace, 0)
+	runs(t, w, client.ExitSpace, 0)
 	if n := len(w.devices[0].memory.nodes); n != 1 {
 		t.Errorf("%d agreed", n)
 	}
 	w.server.room = -1
-	run1(t, w, 0, 0, 1)
+	runs(t, w, 0, 0, 1)
 	want(t, "the other device", w.devices[1].disk.names(), "f=f g=g h=h")
 }
 
 func TestRule5DiskFull(t *testing.T) {
 	w := calm(t, 2)
 	w.devices[0].disk.put("f", "1")
-	run1(t, w, 0, 0)
+	runs(t, w, 0, 0)
 	b := w.devices[1]
 	b.disk.full = true
-	run1(t, w, client.ExitSpace, 1)
+	runs(t, w, client.ExitSpace, 1)
 	if len(b.memory.nodes) != 0 || b.memory.root.Synced != 0 {
 		t.Error("something was agreed")
 	}
 	b.disk.full = false
-	run1(t, w, 0, 1)
+	runs(t, w, 0, 1)
 	want(t, "the device", b.disk.names(), "f=1")
 }
 
@@ -268,20 +268,37 @@ func TestRule6RolledBackServer(t *testing.T) {
 	a, b := w.devices[0].disk, w.devices[1].disk
 	a.put("old", "1")
 	a.put("edited", "1")
-	run1(t, w, 0, 0, 1)
+	runs(t, w, 0, 0, 1)
 	backup := w.server.save()
 	a.put("edited", "2")
 	a.put("new", "1")
 	a.put("d/", "")
 	a.put("d/x", "1")
 	a.remove("old")
-	run1(t, w, 0, 0, 1)
+	runs(t, w, 0, 0, 1)
 	w.server.restore(backup)
-	run1(t, w, 0, 0, 1, 0)
+	runs(t, w, 0, 0, 1, 0)
 	all := "d/ d/x=1 edited=2 new=1 old=1"
 	want(t, "the server", w.server.names(), all)
 	want(t, "A", a.names(), all)
 	want(t, "B", b.names(), all)
+}
+
+// A watcher, which looks at parts, looks at all when the server went back.
+func TestRule6RolledBackWhileWatching(t *testing.T) {
+	w := calm(t, 2)
+	w.watching = true
+	a, b := w.devices[0].disk, w.devices[1].disk
+	a.put("old", "1")
+	runs(t, w, 0, 0, 1)
+	backup := w.server.save()
+	a.put("new", "1")
+	runs(t, w, 0, 0, 1)
+	w.server.restore(backup)
+	runs(t, w, 0, 0, 1)
+	want(t, "the server", w.server.names(), "new=1 old=1")
+	want(t, "A", a.names(), "new=1 old=1")
+	want(t, "B", b.names(), "new=1 old=1")
 }
 
 // A server whose disk was put back without anybody telling it: its journal is behind.
@@ -289,12 +306,12 @@ func TestRule6RolledBackInOneEpoch(t *testing.T) {
 	w := calm(t, 1)
 	a := w.devices[0].disk
 	a.put("old", "1")
-	run1(t, w, 0, 0)
+	runs(t, w, 0, 0)
 	backup := w.server.save()
 	a.put("new", "1")
-	run1(t, w, 0, 0)
+	runs(t, w, 0, 0)
 	*w.server = *backup
-	run1(t, w, 0, 0)
+	runs(t, w, 0, 0)
 	want(t, "A", a.names(), "new=1 old=1")
 	want(t, "the server", w.server.names(), "new=1 old=1")
 }
@@ -305,12 +322,12 @@ func TestRule7EditBeatsDelete(t *testing.T) {
 	a.put("f", "1")
 	a.put("g", "1")
 	a.put("rest", "1")
-	run1(t, w, 0, 0, 1)
+	runs(t, w, 0, 0, 1)
 	a.remove("f")
 	a.put("g", "2")
 	b.put("f", "2")
 	b.remove("g")
-	run1(t, w, 0, 0, 1, 0)
+	runs(t, w, 0, 0, 1, 0)
 	want(t, "A", a.names(), "f=2 g=2 rest=1")
 	want(t, "B", b.names(), "f=2 g=2 rest=1")
 }
@@ -319,15 +336,15 @@ func TestRule7BothEdited(t *testing.T) {
 	w := calm(t, 2)
 	a, b := w.devices[0].disk, w.devices[1].disk
 	a.put("f.txt", "1")
-	run1(t, w, 0, 0, 1)
+	runs(t, w, 0, 0, 1)
 	a.put("f.txt", "A's")
 	b.put("f.txt", "B's")
-	run1(t, w, 0, 0)
-	result := run1(t, w, client.ExitConflicts, 1)
+	runs(t, w, 0, 0)
+	result := runs(t, w, client.ExitConflicts, 1)
 	if len(result.Conflicts) != 1 || result.Conflicts[0].Other != "f.txt" {
 		t.Errorf("%v", result.Conflicts)
 	}
-	run1(t, w, 0, 0)
+	runs(t, w, 0, 0)
 	date := time.Unix(0, w.clock).Format("2006-01-02")
 	both := "f (conflict B " + date + ").txt=B's f.txt=A's"
 	want(t, "A", a.names(), both)
@@ -337,7 +354,7 @@ func TestRule7BothEdited(t *testing.T) {
 	}
 	b.remove("f (conflict B " + date + ").txt")
 	w.devices[1].looked = false
-	run1(t, w, 0, 1)
+	runs(t, w, 0, 1)
 	if len(w.devices[1].memory.conflicts) != 0 {
 		t.Error("the conflict is still remembered")
 	}
@@ -348,17 +365,17 @@ func TestRule8EqualNeverConflicts(t *testing.T) {
 	a, b := w.devices[0].disk, w.devices[1].disk
 	a.put("f", "same")
 	b.put("f", "same").mode = 0o600
-	run1(t, w, 0, 0, 1, 0)
+	runs(t, w, 0, 0, 1, 0)
 	a.put("f", "also the same")
 	b.put("f", "also the same")
-	run1(t, w, 0, 0, 1, 0)
+	runs(t, w, 0, 0, 1, 0)
 	_, n, _ := a.at("f")
 	n.mode, n.ctime = 0o755, w.tick()
 	_, n, _ = b.at("f")
 	n.mode, n.ctime = 0o640, w.tick()
 	a.touch(a.root, nil)
 	b.touch(b.root, nil)
-	run1(t, w, 0, 0, 1, 0)
+	runs(t, w, 0, 0, 1, 0)
 	want(t, "A", a.names(), "f=also the same")
 	want(t, "B", b.names(), "f=also the same")
 	if _, other, _ := a.at("f"); n.mode != other.mode {
@@ -377,7 +394,7 @@ func TestRule9ChangedWhileRead(t *testing.T) {
 			w.during = nil
 		}
 	}
-	run1(t, w, 0, 0)
+	runs(t, w, 0, 0)
 	want(t, "the server", w.server.names(), "f=after")
 }
 
@@ -385,15 +402,15 @@ func TestRule10NoOrderByClock(t *testing.T) {
 	w := calm(t, 2)
 	a, b := w.devices[0].disk, w.devices[1].disk
 	a.put("f", "1")
-	run1(t, w, 0, 0, 1)
+	runs(t, w, 0, 0, 1)
 	w.clock -= int64(10 * 365 * 24 * time.Hour)
 	b.put("f", "2")
-	run1(t, w, 0, 1, 0)
+	runs(t, w, 0, 1, 0)
 	want(t, "an edit with an earlier time", a.names(), "f=2")
 	w.clock += int64(20 * 365 * 24 * time.Hour)
 	a.put("f", "3")
 	w.clock -= int64(10 * 365 * 24 * time.Hour)
-	run1(t, w, 0, 0, 1)
+	runs(t, w, 0, 0, 1)
 	want(t, "an edit of the future", b.names(), "f=3")
 }
 
@@ -403,13 +420,13 @@ func TestRule11TakenOutOfTheSync(t *testing.T) {
 	d := w.devices[0]
 	d.disk.put("f", "1")
 	d.disk.put("g", "1")
-	run1(t, w, 0, 0, 1)
+	runs(t, w, 0, 0, 1)
 	w.devices[1].disk.remove("f")
-	run1(t, w, 0, 1)
+	runs(t, w, 0, 1)
 	r := &d.memory.root
 	d.memory.root = state.SyncRoot{Server: r.Server, Path: r.Path, Dir: r.Dir, Device: r.Device}
 	d.memory.nodes, d.memory.news, d.mirror = nil, nil, nil
-	run1(t, w, 0, 0, 1)
+	runs(t, w, 0, 0, 1)
 	want(t, "here", d.disk.names(), "f=1 g=1")
 	want(t, "there", w.devices[1].disk.names(), "f=1 g=1")
 }
@@ -423,9 +440,9 @@ func TestRule12TwoPopulatedFoldersMerge(t *testing.T) {
 		d.put("d/"+d.name, "1")
 		d.put("other", d.name+"'s")
 	}
-	run1(t, w, 0, 0)
-	run1(t, w, client.ExitConflicts, 1)
-	run1(t, w, 0, 0)
+	runs(t, w, 0, 0)
+	runs(t, w, client.ExitConflicts, 1)
+	runs(t, w, 0, 0)
 	date := time.Unix(0, w.clock).Format("2006-01-02")
 	all := "d/ d/A=1 d/B=1 d/same=1 other=A's other (conflict B " + date + ")=B's"
 	want(t, "A", a.names(), all)
@@ -442,19 +459,19 @@ func TestRule14InSync(t *testing.T) {
 	if synced() {
 		t.Error("before the first run")
 	}
-	run1(t, w, 0, 0)
+	runs(t, w, 0, 0)
 	if !synced() || d.memory.root.Synced != w.server.journal {
 		t.Errorf("after it: %+v, the server is at %d", d.memory.root, w.server.journal)
 	}
 	w.devices[1].disk.put("g", "1")
-	run1(t, w, 0, 1)
+	runs(t, w, 0, 1)
 	d.disk.full = true
-	run1(t, w, client.ExitSpace, 0)
+	runs(t, w, client.ExitSpace, 0)
 	if synced() {
 		t.Error("what came could not be written")
 	}
 	d.disk.full = false
-	run1(t, w, 0, 0)
+	runs(t, w, 0, 0)
 	if !synced() {
 		t.Error("in the end")
 	}
@@ -466,17 +483,17 @@ func TestDeletedStaysDeleted(t *testing.T) {
 	a, b := w.devices[0].disk, w.devices[1].disk
 	a.put("f", "1")
 	a.put("rest", "1")
-	run1(t, w, 0, 0, 1)
+	runs(t, w, 0, 0, 1)
 	a.remove("f")
 	w.during = func(what string) {
 		if what == "commit's reply" {
 			w.during = nil
-			run1(t, w, 0, 1) // the other one learns of it before we do
+			runs(t, w, 0, 1) // the other one learns of it before we do
 		}
 	}
-	run1(t, w, 0, 0)
+	runs(t, w, 0, 0)
 	w.server.forgot = w.server.journal // and lists everything anew
-	run1(t, w, 0, 1, 0)
+	runs(t, w, 0, 1, 0)
 	want(t, "A", a.names(), "rest=1")
 	want(t, "B", b.names(), "rest=1")
 	want(t, "the server", w.server.names(), "rest=1")
@@ -487,7 +504,7 @@ func TestOwnCommitIsKnown(t *testing.T) {
 	w := calm(t, 1)
 	d := w.devices[0]
 	d.disk.put("f", "1")
-	run1(t, w, 0, 0)
+	runs(t, w, 0, 0)
 	d.disk.put("f", "2")
 	w.during = func(what string) {
 		if what == "commit's reply" {
@@ -499,7 +516,7 @@ func TestOwnCommitIsKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.disk.put("f", "3")
-	run1(t, w, 0, 0)
+	runs(t, w, 0, 0)
 	want(t, "here", d.disk.names(), "f=3")
 	want(t, "there", w.server.names(), "f=3")
 }
@@ -514,7 +531,7 @@ func TestRoundLooksAtParts(t *testing.T) {
 			a.disk.put(top+"/"+string(rune('a'+i%25))+string(rune('a'+i/25)), top)
 		}
 	}
-	run1(t, w, 0, 0, 1)
+	runs(t, w, 0, 0, 1)
 	a.disk.put("x/new", "1")
 	if _, err := a.mirror.Round(context.Background(), a.disk.parts()[len(a.disk.dirty)-1:]); err != nil {
 		t.Fatal(err)
@@ -530,4 +547,37 @@ func TestRoundLooksAtParts(t *testing.T) {
 		t.Errorf("%d names were read for a change on the server", b.disk.scanned)
 	}
 	want(t, "the other device", b.disk.names(), a.disk.names())
+}
+
+// A folder whose old place another one has by now is still known, with all it holds.
+func TestPlaceTakenByAnother(t *testing.T) {
+	w := calm(t, 2)
+	a, b := w.devices[0].disk, w.devices[1].disk
+	a.put("a", "1")
+	a.put("b/", "")
+	a.put("b/d/", "")
+	a.put("b/d/x", "1")
+	runs(t, w, 0, 0, 1)
+	move := func(d *disk, from, to string) {
+		n := d.root.kids[from]
+		delete(d.root.kids, from)
+		d.root.kids[to] = n
+		n.ctime = w.tick()
+		d.touch(d.root, n)
+	}
+	move(b, "b", "c")
+	b.put("c/d/n", "1")
+	runs(t, w, 0, 1)
+	move(a, "b", "z")
+	move(a, "a", "b")
+	a.root.kids["z"].kids = map[string]*inode{}
+	w.during = func(what string) {
+		if what == "move" {
+			w.during = nil
+			move(a, "z", "y") // so that it cannot get the server's place in this round
+		}
+	}
+	runs(t, w, 0, 0, 1, 0)
+	want(t, "B", b.names(), "b=1 c/ c/d/ c/d/n=1")
+	want(t, "A", a.names(), b.names())
 }

@@ -70,13 +70,16 @@ func simulate(t *testing.T, seed uint64, tell bool) int {
 
 // live is one schedule: some time of use, then peace until nothing changes any more.
 func (w *world) live() {
-	calm := w.chance(4) // no faults, nothing meanwhile
-	if !calm {
+	w.spend(10+w.rand.IntN(40), !w.chance(4), w.chance(5), w.chance(3))
+}
+
+// spend is some time of use: steps long, with faults and others in between or not, with backups, with other programs on the
+// server.
+func (w *world) spend(steps int, faults, backups, strangers bool) {
+	if faults {
 		w.faults, w.meddle = 20+w.rand.IntN(60), 10+w.rand.IntN(40)
 	}
-	backups := w.chance(5)
-	strangers := w.chance(3)
-	for range 10 + w.rand.IntN(40) {
+	for range steps {
 		d := w.devices[w.rand.IntN(len(w.devices))]
 		switch {
 		case w.chance(3):
@@ -152,7 +155,7 @@ func (w *world) compare() {
 	slices.Sort(want)
 	for _, d := range w.devices {
 		var got []string
-		d.disk.walk(d.disk.root, "", func(path string, n *inode) { got = append(got, line1(path, n.kind, n.data, n.mode, n.mtime)) })
+		d.disk.walk(d.disk.root, "", func(path string, n *inode) { got = append(got, described(path, n.kind, n.data, n.mode, n.mtime)) })
 		slices.Sort(got)
 		if !slices.Equal(got, want) {
 			w.wrong("%s has\n%s\nthe server has\n%s", d.disk.name, strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -179,7 +182,7 @@ func (w *world) whole(l string) bool {
 	return strings.Contains(l, "content") && len(w.server.past) > 0
 }
 
-func line1(path string, kind proto.Kind, data string, mode uint32, mtime int64) string {
+func described(path string, kind proto.Kind, data string, mode uint32, mtime int64) string {
 	if kind == proto.KindFolder {
 		return fmt.Sprintf("%s/ %o", path, mode)
 	}
@@ -195,7 +198,7 @@ func (s *simServer) tree(id int64, path string) (all []string) {
 		if path != "" {
 			at = path + "/" + n.Name
 		}
-		all = append(all, line1(at, n.Kind, s.held[n.Hash], n.Mode, n.Mtime))
+		all = append(all, described(at, n.Kind, s.held[n.Hash], n.Mode, n.Mtime))
 		if n.Kind == client.KindFolder {
 			all = append(all, s.tree(n.Node, at)...)
 		}

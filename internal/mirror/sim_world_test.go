@@ -43,6 +43,7 @@ type world struct {
 type simDevice struct {
 	disk   *disk
 	memory *simMemory
+	kept   Memory // instead of memory: a real state, for those who ask for it
 	line   *line
 	mirror *Mirror
 	sure   bool
@@ -67,6 +68,13 @@ func newWorld(seed uint64, devices int) *world {
 		w.devices = append(w.devices, d)
 	}
 	return w
+}
+
+func (d *simDevice) state() Memory {
+	if d.kept != nil {
+		return d.kept
+	}
+	return d.memory
 }
 
 func (w *world) device(name string) *simDevice { return w.devices[int(name[0]-'A')] }
@@ -163,7 +171,7 @@ func (w *world) sync(d *simDevice) (result *Result, err error) {
 	if d.mirror == nil || !w.watching && w.chance(3) {
 		d.looked, d.disk.dirty = false, nil
 		d.mirror, err = Open(Config{
-			Folder: d.disk, Contents: &simContents{d.disk, w.server}, Server: d.line, State: d.memory,
+			Folder: d.disk, Contents: &simContents{d.disk, w.server}, Server: d.line, State: d.state(),
 			Now: func() time.Time { return time.Unix(0, w.clock) }, Options: Options{Sure: d.sure, Serial: true},
 			Events: func(e Event) {
 				w.note("%s: %s %s %s: %s", d.disk.name, e.Do, e.From, e.Path, e.Why)

@@ -1,8 +1,10 @@
 package mirror
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"sluice/internal/client"
 	"sluice/internal/proto"
@@ -109,7 +111,7 @@ func (m *Mirror) load() (agreed, remote *reconcile.Tree, err error) {
 			theirs = append(theirs, branch{n.Parent, entryOf(&n.SyncEntry)})
 		}
 	}
-	if err := m.plant(agreed, ours); err != nil {
+	if err := m.plant(agreed, ours, news); err != nil {
 		return nil, nil, err
 	}
 	if _, err := grow(remote, theirs); err != nil {
@@ -119,39 +121,41 @@ func (m *Mirror) load() (agreed, remote *reconcile.Tree, err error) {
 	return agreed, remote, nil
 }
 
-// plant makes the agreed tree. What does not hang together was agreed below a folder that is agreed no more: it is
-// forgotten, and found again by what it is. Of two at one place, which a plan that was cut short may leave, the later counts.
-func (m *Mirror) plant(t *reconcile.Tree, all []branch) error {
-	slices.SortFunc(all, func(a, b branch) int { return int(a.entry.ID - b.entry.ID) })
-	at := make(map[int64]map[string]int)
-	kept := make([]branch, 0, len(all))
-	var forget []int64
-	for _, b := range all {
-		names := at[b.parent]
-		if names == nil {
-			names = make(map[string]int)
-			at[b.parent] = names
-		}
-		i, taken := names[b.entry.Name]
-		switch {
-		case !taken:
-			names[b.entry.Name] = len(kept)
-			kept = append(kept, b)
-		case kept[i].entry.Version < b.entry.Version:
-			forget = append(forget, kept[i].entry.ID)
-			kept[i] = b
-		default:
-			forget = append(forget, b.entry.ID)
-		}
+// plant makes the agreed tree. Of two at one place, which a plan that was cut short leaves, the later is there by now; the
+// earlier was moved by somebody, and is looked for under a name that nothing has. What does not hang together was agreed
+// below a folder that is agreed no more: it is forgotten, but what the server has is not.
+func (m *Mirror) plant(t *reconcile.Tree, all []branch, news map[int64]*state.SyncNews) error {
+	slices.SortFunc(all, func(a, b branch) int {
+		return cmp.Or(cmp.Compare(b.entry.Version, a.entry.Version), cmp.Compare(a.entry.ID, b.entry.ID))
+	})
+	type place struct {
+		parent int64
+		name   string
 	}
-	rest, err := grow(t, kept)
-	if err != nil {
+	taken := make(map[place]bool, len(all))
+	rows := make(map[int64]state.SyncEntry)
+	for _, b := range all {
+		at := place{b.parent, b.entry.Name}
+		if taken[at] {
+			b.entry.Name = "\x00" + strconv.FormatInt(b.entry.ID, 10)
+		}
+		taken[at] = true
+	}
+	rest, err := grow(t, all)
+	if err != nil || len(rest) == 0 {
 		return err
 	}
-	if forget = append(forget, rest...); len(forget) > 0 {
-		return m.State.Apply(&state.SyncBatch{Forget: forget})
+	for _, b := range all {
+		e := b.entry
+		rows[e.ID] = state.SyncEntry{ID: e.ID, Parent: b.parent, Name: e.Name, Kind: uint8(e.Kind), Hash: e.Hash, Size: e.Size, Mode: e.Mode, Mtime: e.Mtime, Version: e.Version}
 	}
-	return nil
+	b := &state.SyncBatch{Forget: rest}
+	for _, id := range rest {
+		if news[id] == nil {
+			b.News = append(b.News, state.SyncNews{SyncEntry: rows[id]})
+		}
+	}
+	return m.State.Apply(b)
 }
 
 // conceal takes what is hidden out of a tree.

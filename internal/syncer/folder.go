@@ -25,6 +25,7 @@ type Folder struct {
 	flags   *Filter
 	ignored *ignored // as of the last scan
 	temps   temps
+	synced  bool            // Sync has been called
 	touched map[string]bool // folders whose names, and files whose facts, are not durable yet
 	buf     []byte          // for Hash
 }

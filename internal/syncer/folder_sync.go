@@ -44,6 +44,12 @@ func (f *Folder) moved(from, to string, folder bool) {
 
 // Sync is mirror.Folder's.
 func (f *Folder) Sync() error {
+	if !f.synced && !f.look { // what a process before this one made may not be durable
+		if _, err := retry(func() (int, error) { return 0, unix.Syncfs(f.at.fd) }); err != nil {
+			return fmt.Errorf("sync %s to disk: %w", Terminal(f.dir), err)
+		}
+		f.synced = true
+	}
 	if len(f.touched) == 0 {
 		return nil
 	}
