@@ -45,10 +45,11 @@ func NewContents(f *Folder, o ContentsOptions) *Contents {
 
 // moving is what Send and Fetch have in common: outcomes that are told one at a time.
 type moving struct {
-	mu   sync.Mutex
-	at   *beneath
-	ctx  context.Context
-	fail context.CancelCauseFunc
+	progress *Progress
+	mu       sync.Mutex
+	at       *beneath
+	ctx      context.Context
+	fail     context.CancelCauseFunc
 }
 
 // tell tells outcomes by each; after its error, or another, nothing more is told.
@@ -58,6 +59,7 @@ func tell[T any](m *moving, list []T, each func([]T) error) error {
 	if len(list) == 0 || m.ctx.Err() != nil {
 		return context.Cause(m.ctx)
 	}
+	m.progress.Done.Add(int64(len(list)))
 	err := each(list)
 	if err != nil {
 		m.fail(err)
@@ -74,12 +76,17 @@ func (c *Contents) Send(parent context.Context, list []*reconcile.Entry, each fu
 	}
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	s := &sentContents{moving: moving{at: c.folder.at, ctx: ctx, fail: cancel}, each: each, began: time.Now(), entries: make(map[*Node]*reconcile.Entry, len(list))}
+	s := &sentContents{moving: moving{at: c.folder.at, progress: c.o.Progress, ctx: ctx, fail: cancel}, each: each, began: time.Now(), entries: make(map[*Node]*reconcile.Entry, len(list))}
 	out := sender{
 		sending: s, Server: c.o.Server, HashFirst: c.o.HashFirst, at: c.folder.at, progress: c.o.Progress,
 		empty: c.empty(ctx, len(list)), fail: cancel,
 	}
-	small, large := split(s.tasks(list, c.o.Older))
+	tasks := s.tasks(list, c.o.Older)
+	for i := range tasks {
+		c.o.Progress.found(tasks[i].Src.Size)
+	}
+	c.o.Progress.Planned.Store(true)
+	small, large := split(tasks)
 	out.send(ctx, small, large)
 	return context.Cause(ctx)
 }
@@ -161,12 +168,17 @@ func (c *Contents) Fetch(parent context.Context, list []mirror.Wanted, each func
 	}
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	g := &gotContents{moving: moving{at: c.folder.at, ctx: ctx, fail: cancel}, each: each,
+	g := &gotContents{moving: moving{at: c.folder.at, progress: c.o.Progress, ctx: ctx, fail: cancel}, each: each,
 		wanted: make(map[*Node]mirror.Wanted, len(list)), opened: make(map[string]func())}
 	in := receiver{
 		receiving: g, Server: c.o.Server, Dir: c.folder.dir, at: c.folder.at, temps: &c.folder.temps, progress: c.o.Progress, fail: cancel,
 	}
-	in.fetch(ctx, g.steps(list))
+	steps := g.steps(list)
+	for i := range steps {
+		c.o.Progress.found(steps[i].Src.Size)
+	}
+	c.o.Progress.Planned.Store(true)
+	in.fetch(ctx, steps)
 	g.close()
 	return context.Cause(ctx)
 }

@@ -51,6 +51,12 @@ type Progress struct {
 	DoneBytes  atomic.Int64
 }
 
+// found counts a name to be sent or fetched.
+func (p *Progress) found(bytes int64) {
+	p.Found.Add(1)
+	p.FoundBytes.Add(bytes)
+}
+
 // Totals is what the closing line tells.
 type Totals struct {
 	Sent           int64 // files and links whose bytes travelled

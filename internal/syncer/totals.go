@@ -107,8 +107,7 @@ func (t *tally) planned(p *Plan, problems []Problem) {
 	}
 	for _, list := range [2][]Step{p.Files, p.Checks} {
 		for i := range list {
-			t.progress.Found.Add(1)
-			t.progress.FoundBytes.Add(list[i].Src.Size)
+			t.progress.found(list[i].Src.Size)
 		}
 	}
 	t.progress.Planned.Store(true)
@@ -121,9 +120,8 @@ func (t *tally) tellCopied(n *Node) {
 	case n.IsFolder():
 		t.folder(Made, n)
 	default:
-		t.progress.Found.Add(1)
+		t.progress.found(n.Size)
 		t.progress.Done.Add(1)
-		t.progress.FoundBytes.Add(n.Size)
 		t.progress.DoneBytes.Add(n.Size)
 		t.file(Instant, n)
 	}
