@@ -277,6 +277,9 @@ func (f *following) row(b *state.SyncBatch, n state.SyncNews, own map[state.Sync
 	switch {
 	case n.Deleted && !agreed:
 		b.Settled = append(b.Settled, n.ID)
+	case n.Deleted && own[ownDelete(n.ID)]:
+		// Our own delete, whose reply was lost: what is here in its place by now is new.
+		b.Forget, b.Settled = append(b.Forget, n.ID), append(b.Settled, n.ID)
 	case n.Deleted:
 		b.News = append(b.News, n)
 	case own[state.SyncSent{Parent: n.Parent, Name: n.Name, Hash: n.Hash}]:

@@ -78,6 +78,9 @@ func (m *Mirror) finish(looked func(folder string) bool) error {
 		now = append(now, state.SyncProblem{Path: p.Path, Reason: p.Reason, Skipped: p.Skipped, Tries: n, Retry: m.Now().Add(pause(n)).UnixNano()})
 	}
 	b := &state.SyncBatch{}
+	if b.Answered, err = m.State.Sent(); err != nil { // what was not answered has turned up by now, or never will
+		return err
+	}
 	if len(before)+len(now) > 0 {
 		b.Problems = &now
 	}

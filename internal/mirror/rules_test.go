@@ -521,6 +521,33 @@ func TestOwnCommitIsKnown(t *testing.T) {
 	want(t, "there", w.server.names(), "f=3")
 }
 
+// Our own delete whose reply was lost is no other device's delete of what got that name since.
+func TestOwnDeleteIsKnown(t *testing.T) {
+	w := calm(t, 1)
+	d := w.devices[0]
+	d.disk.put("d", "1")
+	d.disk.put("e", "2")
+	runs(t, w, 0, 0)
+	n := d.disk.root.kids["d"]
+	d.disk.root.kids = map[string]*inode{"e": n}
+	n.ctime = w.tick()
+	w.during = func(what string) {
+		if what == "commit's reply" && w.server.child(w.server.root, "d") == nil {
+			w.during = nil
+			panic(crash{})
+		}
+	}
+	d.looked = false
+	if _, err := w.sync(d); !errors.Is(err, errLost) {
+		t.Fatal(err)
+	}
+	d.disk.root.kids = map[string]*inode{"d": n}
+	n.ctime = w.tick()
+	runs(t, w, 0, 0)
+	want(t, "here", d.disk.names(), "d=1")
+	want(t, "there", w.server.names(), "d=1")
+}
+
 // A part that is looked at costs what it holds, not what the folder holds.
 func TestRoundLooksAtParts(t *testing.T) {
 	w := calm(t, 2)

@@ -110,6 +110,7 @@ func (r *round) upDelete(s *reconcile.Step) error {
 		return err
 	}
 	path := rem.Path()
+	r.up.sent = append(r.up.sent, ownDelete(rem.ID))
 	r.add(client.Change{Op: client.OpDelete, Node: rem.ID, Expect: rem.Version}, func(f client.Changed) error {
 		if f.Code != client.OK {
 			return r.refused(path, f)
@@ -123,6 +124,9 @@ func (r *round) upDelete(s *reconcile.Step) error {
 	})
 	return nil
 }
+
+// ownDelete is how the delete of a node is remembered until it is answered.
+func ownDelete(node int64) state.SyncSent { return state.SyncSent{Parent: node} }
 
 // send sends contents, and names them as they arrive.
 func (r *round) send(steps []reconcile.Step) error {

@@ -53,7 +53,7 @@ type SyncNews struct {
 	Deleted bool // it is gone, or lies elsewhere now; only ID and Version count
 }
 
-// SyncSent is a content that was sent under a name.
+// SyncSent is a content that was sent under a name; or, with a Parent alone, a node whose delete was sent.
 type SyncSent struct {
 	Parent int64
 	Name   string
