@@ -41,7 +41,6 @@ type Config struct {
 type Options struct {
 	MaxDelete string // "N" or "P%": more deletes than that stop; empty: the default of reconcile.Guard
 	Sure      bool   // the safety stops were seen, and are to be passed
-	Serial    bool   // commits do not overlap with the contents that follow them: for tests that are to be repeatable
 }
 
 // Event tells of one thing that was done, or could not be.
