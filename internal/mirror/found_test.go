@@ -1,0 +1,141 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"testing"
+)
+
+// What the simulator has found, and what a network and a watcher do to the rules, each as a small schedule of its own.
+
+// A delete then a listing, under a network that answers late: what was deleted does not come back.
+func TestDeletedStaysDeleted(t *testing.T) {
+	w := calm(t, 2)
+	a, b := w.devices[0].disk, w.devices[1].disk
+	a.put("f", "1")
+	a.put("rest", "1")
+	runs(t, w, 0, 0, 1)
+	a.remove("f")
+	w.during = func(what string) {
+		if what == "commit's reply" {
+			w.during = nil
+			runs(t, w, 0, 1) // the other one learns of it before we do
+		}
+	}
+	runs(t, w, 0, 0)
+	w.server.forgot = w.server.journal // and lists everything anew
+	runs(t, w, 0, 1, 0)
+	want(t, "A", a.names(), "rest=1")
+	want(t, "B", b.names(), "rest=1")
+	want(t, "the server", w.server.names(), "rest=1")
+}
+
+// Our own commit whose reply was lost is no other device's edit, though the file was edited since.
+func TestOwnCommitIsKnown(t *testing.T) {
+	w := calm(t, 1)
+	d := w.devices[0]
+	d.disk.put("f", "1")
+	runs(t, w, 0, 0)
+	d.disk.put("f", "2")
+	w.during = func(what string) {
+		if what == "commit's reply" {
+			w.during = nil
+			panic(crash{})
+		}
+	}
+	if _, err := w.sync(d); !errors.Is(err, errLost) {
+		t.Fatal(err)
+	}
+	d.disk.put("f", "3")
+	runs(t, w, 0, 0)
+	want(t, "here", d.disk.names(), "f=3")
+	want(t, "there", w.server.names(), "f=3")
+}
+
+// Our own delete whose reply was lost is no other device's delete of what got that name since.
+func TestOwnDeleteIsKnown(t *testing.T) {
+	w := calm(t, 1)
+	d := w.devices[0]
+	d.disk.put("d", "1")
+	d.disk.put("e", "2")
+	runs(t, w, 0, 0)
+	n := d.disk.root.kids["d"]
+	d.disk.root.kids = map[string]*inode{"e": n}
+	n.ctime = w.tick()
+	w.during = func(what string) {
+		if what == "commit's reply" && w.server.child(w.server.root, "d") == nil {
+			w.during = nil
+			panic(crash{})
+		}
+	}
+	d.looked = false
+	if _, err := w.sync(d); !errors.Is(err, errLost) {
+		t.Fatal(err)
+	}
+	d.disk.root.kids = map[string]*inode{"d": n}
+	n.ctime = w.tick()
+	runs(t, w, 0, 0)
+	want(t, "here", d.disk.names(), "d=1")
+	want(t, "there", w.server.names(), "d=1")
+}
+
+// A part that is looked at costs what it holds, not what the folder holds.
+func TestRoundLooksAtParts(t *testing.T) {
+	w := calm(t, 2)
+	a := w.devices[0]
+	for _, top := range []string{"x", "y"} {
+		a.disk.put(top+"/", "")
+		for i := range 50 {
+			a.disk.put(top+"/"+string(rune('a'+i%25))+string(rune('a'+i/25)), top)
+		}
+	}
+	runs(t, w, 0, 0, 1)
+	a.disk.put("x/new", "1")
+	if _, err := a.mirror.Round(context.Background(), a.disk.parts()[len(a.disk.dirty)-1:]); err != nil {
+		t.Fatal(err)
+	}
+	if a.disk.scanned > 60 {
+		t.Errorf("%d names were read", a.disk.scanned)
+	}
+	b := w.devices[1]
+	if _, err := b.mirror.Round(context.Background(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if b.disk.scanned > 60 {
+		t.Errorf("%d names were read for a change on the server", b.disk.scanned)
+	}
+	want(t, "the other device", b.disk.names(), a.disk.names())
+}
+
+// A folder whose old place another one has by now is still known, with all it holds.
+func TestPlaceTakenByAnother(t *testing.T) {
+	w := calm(t, 2)
+	a, b := w.devices[0].disk, w.devices[1].disk
+	a.put("a", "1")
+	a.put("b/", "")
+	a.put("b/d/", "")
+	a.put("b/d/x", "1")
+	runs(t, w, 0, 0, 1)
+	move := func(d *disk, from, to string) {
+		n := d.root.kids[from]
+		delete(d.root.kids, from)
+		d.root.kids[to] = n
+		n.ctime = w.tick()
+		d.touch(d.root, n)
+	}
+	move(b, "b", "c")
+	b.put("c/d/n", "1")
+	runs(t, w, 0, 1)
+	move(a, "b", "z")
+	move(a, "a", "b")
+	a.root.kids["z"].kids = map[string]*inode{}
+	w.during = func(what string) {
+		if what == "move" {
+			w.during = nil
+			move(a, "z", "y") // so that it cannot get the server's place in this round
+		}
+	}
+	runs(t, w, 0, 0, 1, 0)
+	want(t, "B", b.names(), "b=1 c/ c/d/ c/d/n=1")
+	want(t, "A", a.names(), b.names())
+}
