@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+
+	"sluice/internal/client"
 )
 
 // What the simulator has found, and what a network and a watcher do to the rules, each as a small schedule of its own.
@@ -138,4 +140,21 @@ func TestPlaceTakenByAnother(t *testing.T) {
 	runs(t, w, 0, 0, 1, 0)
 	want(t, "B", b.names(), "b=1 c/ c/d/ c/d/n=1")
 	want(t, "A", a.names(), b.names())
+}
+
+// What was known to be newer on the server, and not here yet, is no ancestor of what is here when the server is restored.
+func TestRestoredWithNews(t *testing.T) {
+	w := calm(t, 2)
+	a, b := w.devices[0].disk, w.devices[1].disk
+	a.put("f", "1")
+	runs(t, w, 0, 0, 1)
+	a.put("f", "2")
+	runs(t, w, 0, 0)
+	b.full = true
+	runs(t, w, client.ExitSpace, 1)
+	b.full = false
+	w.server.restore(w.server.save())
+	runs(t, w, 0, 1, 0)
+	want(t, "A", a.names(), "f=2")
+	want(t, "B", b.names(), "f=2")
 }

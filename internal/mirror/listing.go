@@ -74,6 +74,8 @@ func wentBack(agreed map[int64]state.SyncNode, listed map[int64]state.SyncEntry,
 		case a.SyncEntry == e:
 			kept[id] = a
 		case e.Version > journal: // changed since then: not known from what
+		case e.Version > a.Version: // changed from what was agreed, as was known
+			kept[id] = a
 		case e.Kind == uint8(client.KindFolder) || e.Hash == a.Hash && e.Mtime == a.Mtime:
 			a.SyncEntry = e
 			kept[id] = a
