@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what is in bin/ below $DESTDIR: programs, units, users and folders, manual pages, completions, documents and a
-# commented configuration file. Called by `make install` and `make deb`.
+# Installs what is in bin/ below $DESTDIR: programs, units of the system and of its users, users and folders, manual pages,
+# completions, documents and a commented configuration file. Called by `make install` and `make deb`.
 set -eu
 DESTDIR=${DESTDIR:-} PREFIX=${PREFIX:-/usr/local} SYSCONFDIR=${SYSCONFDIR:-/etc}
 root=$DESTDIR$PREFIX
@@ -19,9 +19,10 @@ bin/sluiced man "$root/share/man/man8"
 bin/sluice man "$root/share/man/man1"
 gzip -nf "$root"/share/man/man8/sluiced*.8 "$root"/share/man/man1/sluice*.1
 
-for unit in packaging/systemd/*; do
-  install -d "$root/lib/systemd/system"
-  sed "s|/usr/bin/|$PREFIX/bin/|; s|/etc/sluice|$SYSCONFDIR/sluice|" "$unit" > "$root/lib/systemd/system/${unit##*/}"
+install -d "$root/lib/systemd/system" "$root/lib/systemd/user"
+for unit in packaging/systemd/*.* packaging/systemd/user/*.*; do
+  case $unit in */user/*) manager=user ;; *) manager=system ;; esac
+  sed "s|/usr/bin/|$PREFIX/bin/|; s|/etc/sluice|$SYSCONFDIR/sluice|" "$unit" > "$root/lib/systemd/$manager/${unit##*/}"
 done
 for kind in sysusers.d tmpfiles.d; do
   install -d "$root/lib/$kind"

@@ -204,9 +204,12 @@ func (p *program) showReport(r *live.Report) {
 	}
 }
 
+// watchCommand is what keeps a folder in step.
+func watchCommand(dir string) string { return shellWords([]string{"sluice", "sync", "--watch", dir}) }
+
 // stateLine says how a root is.
 func stateLine(r *live.Report) string {
-	who := "nothing keeps it in step now: `sluice sync --watch` does"
+	who := "nothing keeps it in step now: `" + visible(watchCommand(r.Dir)) + "` does"
 	if r.Pid != 0 {
 		who = fmt.Sprintf("kept in step by process %d", r.Pid)
 	}

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -219,8 +222,10 @@ type syncing struct {
 	flags *syncFlags
 	state *state.State
 	look  bool // nothing is changed, here or there
-	locks []*live.Lock
 	links map[string]*link
+
+	mu    sync.Mutex
+	locks map[string]*live.Lock // by folder
 }
 
 func (s *syncing) close() {
@@ -232,8 +237,13 @@ func (s *syncing) close() {
 	}
 }
 
-// lock keeps others from syncing the folder.
+// lock keeps others from syncing the folder. It is taken once.
 func (s *syncing) lock(dir string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.locks[dir] != nil {
+		return nil
+	}
 	folder, err := s.p.stateFolder()
 	if err != nil {
 		return err
@@ -242,7 +252,10 @@ func (s *syncing) lock(dir string) error {
 	if err != nil {
 		return err
 	}
-	s.locks = append(s.locks, l)
+	if s.locks == nil {
+		s.locks = make(map[string]*live.Lock)
+	}
+	s.locks[dir] = l
 	return nil
 }
 
@@ -252,14 +265,14 @@ func (s *syncing) forget(pairs []pair) error {
 			s.p.say("%s would no longer be synced with %s", visible(pair.dir), visible(pair.place.String()))
 			continue
 		}
-		if err := s.lock(pair.dir); err != nil && !os.IsNotExist(err) {
+		if err := s.lock(pair.dir); err != nil && !errors.Is(err, fs.ErrNotExist) { // a folder that is gone is no reason to remember it
 			return err
 		}
-		sync, err := s.remembered(pair)
+		known, err := s.remembered(pair)
 		if err != nil {
 			return err
 		}
-		if err := sync.Drop(); err != nil {
+		if err := known.Drop(); err != nil {
 			return err
 		}
 		s.p.say("%s is no longer synced with %s; both stay as they are", visible(pair.dir), visible(pair.place.String()))
@@ -372,7 +385,7 @@ func outcome(r *mirror.Result) error {
 	case client.ExitSomeFailed:
 		return failedError{client.ExitSomeFailed, "not all could be synced"}
 	case client.ExitConflicts:
-		return failedError{client.ExitConflicts, fmt.Sprintf("%s need you: see `sluice conflicts ls`", count(int64(len(r.Conflicts)), "conflict", "conflicts"))}
+		return failedError{client.ExitConflicts, fmt.Sprintf("%s: see `sluice conflicts ls`", count(int64(len(r.Conflicts)), "conflict needs you", "conflicts need you"))}
 	}
 	return nil
 }

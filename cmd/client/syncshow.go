@@ -107,7 +107,10 @@ func (p *program) synced(pair pair, r *mirror.Result, err error) error {
 		return err
 	}
 	line := syncedLine(r)
-	if line == "" {
+	switch {
+	case line == "" && err != nil: // there was something to do
+		return err
+	case line == "":
 		line = "nothing to do"
 	}
 	if err == nil {
@@ -121,14 +124,14 @@ func (p *program) synced(pair pair, r *mirror.Result, err error) error {
 func syncedLine(r *mirror.Result) string {
 	var parts []string
 	for _, c := range []struct {
-		n    int
-		text string
+		n         int
+		one, many string
 	}{
-		{r.Sent, "sent"}, {r.Fetched, "fetched"}, {r.Folders, "folders made"}, {r.Moved, "moved"}, {r.Deleted, "deleted"},
-		{r.Set, "only set"}, {len(r.Conflicts), "in conflict"},
+		{r.Sent, "sent", "sent"}, {r.Fetched, "fetched", "fetched"}, {r.Folders, "folder made", "folders made"}, {r.Moved, "moved", "moved"},
+		{r.Deleted, "deleted", "deleted"}, {r.Set, "mode or time set", "modes or times set"}, {len(r.Conflicts), "in conflict", "in conflict"},
 	} {
 		if c.n > 0 {
-			parts = append(parts, thousands(int64(c.n))+" "+c.text)
+			parts = append(parts, count(int64(c.n), c.one, c.many))
 		}
 	}
 	if len(parts) > 0 && r.Bytes > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -27,7 +28,7 @@ func (s *syncing) watch(parent context.Context, pairs []pair) error {
 	defer cancel()
 	s.p.gentle.Store(true)
 	for _, pair := range pairs {
-		if err := s.lock(pair.dir); err != nil {
+		if err := s.lock(pair.dir); err != nil && !s.later(err) {
 			return err
 		}
 	}
@@ -92,6 +93,12 @@ func (s *syncing) watch(parent context.Context, pairs []pair) error {
 	return first
 }
 
+// later says whether a folder that cannot be opened may be there later: a disk that is not mounted keeps a service from
+// syncing the other folders no more than a server that is away does.
+func (s *syncing) later(err error) bool {
+	return s.flags.all && (errors.Is(err, fs.ErrNotExist) || client.ExitCode(err) == client.ExitNotFound)
+}
+
 // opened are the folders that were opened, to be closed.
 type opened struct {
 	mu   sync.Mutex
@@ -119,14 +126,21 @@ func (s *syncing) root(ctx context.Context, pair pair, network *live.Network, fo
 		return nil, err
 	}
 	look, err := syncer.OpenFolder(pair.dir, syncer.FolderOptions{Filter: &s.flags.filter, Look: true})
-	if err != nil {
+	switch {
+	case err == nil:
+		folders.add(look)
+	case !s.later(err):
 		return nil, err
 	}
-	folders.add(look)
 	l := s.link(pair.place.remote)
 	return live.NewRoot(live.RootConfig{
 		Dir: pair.dir, Remote: pair.place.String(), State: remembered,
 		Open: func(ctx context.Context) (live.Mirror, error) {
+			if err := s.lock(pair.dir); errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("%w: is something not mounted?", err)
+			} else if err != nil {
+				return nil, err
+			}
 			m, folder, err := s.mirror(ctx, pair, new(syncer.Progress))
 			if err != nil {
 				return nil, err
@@ -135,6 +149,9 @@ func (s *syncing) root(ctx context.Context, pair pair, network *live.Network, fo
 			return m, nil
 		},
 		Skip: func(path string) bool {
+			if look == nil { // it was not there when this began
+				return false
+			}
 			_, _, _, ignored, err := look.Why(path + "/")
 			return err == nil && ignored
 		},

@@ -9,12 +9,13 @@ import (
 
 	"sluice/internal/client"
 	"sluice/internal/live"
+	"sluice/internal/mirror"
 	"sluice/internal/syncer"
 )
 
 // tell reports the error a run ended with, on standard error; with --json as an event.
 func (p *program) tell(err error, code int) {
-	var stop *syncer.SafetyStop
+	stopped := stopList(err)
 	text := p.explain(err, code)
 	if p.flags.json {
 		event := struct {
@@ -23,30 +24,39 @@ func (p *program) tell(err error, code int) {
 			Text  string   `json:"text"`
 			List  []string `json:"list,omitempty"`
 		}{"error", code, text, nil}
-		if errors.As(err, &stop) {
-			for _, path := range stop.List {
-				event.List = append(event.List, syncer.EscapeName(path))
-			}
+		for _, path := range stopped {
+			event.List = append(event.List, syncer.EscapeName(path))
 		}
 		b, _ := json.Marshal(event)
 		fmt.Fprintf(p.stderr, "%s\n", b)
 		return
 	}
 	fmt.Fprintf(p.stderr, "sluice: %s\n", text)
-	if errors.As(err, &stop) {
-		p.listStop(stop)
-	}
+	p.listStop(stopped)
 	if code == client.ExitUsage && !p.started {
 		fmt.Fprintln(p.stderr, "Try `sluice help`, or `sluice COMMAND --help`.")
 	}
 }
 
-// listStop shows what a mass delete would have removed.
-func (p *program) listStop(stop *syncer.SafetyStop) {
+// stopList is what a mass delete, if that is what stopped, would have removed.
+func stopList(err error) []string {
+	var oneWay *syncer.SafetyStop
+	var twoWay *mirror.SafetyError
+	switch {
+	case errors.As(err, &oneWay):
+		return oneWay.List
+	case errors.As(err, &twoWay):
+		return twoWay.List
+	}
+	return nil
+}
+
+// listStop shows it.
+func (p *program) listStop(list []string) {
 	const most = 20
-	for i, path := range stop.List {
+	for i, path := range list {
 		if i == most {
-			fmt.Fprintf(p.stderr, "  and %d more; -n lists them all\n", len(stop.List)-most)
+			fmt.Fprintf(p.stderr, "  and %d more; -n lists them all\n", len(list)-most)
 			return
 		}
 		fmt.Fprintf(p.stderr, "  %s\n", visible(path))
@@ -68,7 +78,12 @@ func (p *program) explain(err error, code int) string {
 	case client.EpochChanged:
 		return text + ": the server was restored from a backup"
 	}
+	var stop *mirror.SafetyError
 	switch {
+	case errors.As(err, &stop) && len(stop.List) > 0:
+		return text + ". Nothing was deleted; if that is meant: `sluice sync -y DIR`"
+	case errors.As(err, &stop):
+		return text + " (nothing was done; if it is meant: `sluice sync --forget DIR`, then sync anew, which merges and deletes nothing)"
 	case code == client.ExitInterrupted:
 		return "interrupted; run the same command again and it goes on where it stopped"
 	case errors.As(err, new(*live.HeldError)):

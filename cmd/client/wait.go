@@ -48,7 +48,7 @@ func (p *program) wait(ctx context.Context, args []string, most time.Duration) e
 	}
 	for _, r := range reports {
 		if r.Pid == 0 {
-			return failedError{client.ExitTemporary, fmt.Sprintf("%s: nothing keeps it in step: `sluice sync --watch %s` does", r.Dir, r.Dir)}
+			return failedError{client.ExitTemporary, fmt.Sprintf("%s: nothing keeps it in step: `%s` does", r.Dir, watchCommand(r.Dir))}
 		}
 		if err := p.waitFor(ctx, r.Dir); err != nil {
 			return fmt.Errorf("%s: %w", r.Dir, err)

@@ -26,11 +26,11 @@ type Report struct {
 	State   State     `json:"state"`
 	Journal int64     `json:"journal"`           // the server's changes up to this number are known
 	Synced  int64     `json:"synced"`            // up to this number nothing was left to be done; 0: never
-	Scanned time.Time `json:"scanned"`           // when the last scan of the whole folder ended; zero: never
+	Scanned time.Time `json:"scanned,omitzero"`  // when the last scan of the whole folder ended; zero: never
 	Names   int64     `json:"names"`             // that both sides have alike
 	Waiting int64     `json:"waiting"`           // names of the server that are not here yet as it has them
 	Why     string    `json:"why,omitempty"`     // of a state that needs it
-	Next    time.Time `json:"next"`              // when it is tried again; zero: nothing waits
+	Next    time.Time `json:"next,omitzero"`     // when it is tried again; zero: nothing waits
 	Pid     int       `json:"pid,omitempty"`     // of the process that keeps it in step; 0: none does
 	Watched int       `json:"watched,omitempty"` // folders that are watched
 	Asked   int64     `json:"asked,omitempty"`   // looks at everything that it was asked for
@@ -53,7 +53,7 @@ type Problem struct {
 	Path    string    `json:"path"`
 	Reason  string    `json:"reason"`
 	Skipped bool      `json:"skipped,omitempty"` // of a kind that is never synced: no failure
-	Retry   time.Time `json:"retry"`
+	Retry   time.Time `json:"retry,omitzero"`
 }
 
 // Remembered is the report from what is remembered alone: what the last look has found.
