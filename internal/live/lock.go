@@ -61,7 +61,8 @@ func TakeLock(locks, dir string) (*Lock, error) {
 		}
 		return nil, fmt.Errorf("lock the folder: %w", err)
 	}
-	if err := f.Truncate(0); err == nil {
+	err = f.Truncate(0)
+	if err == nil {
 		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	if err != nil {
