@@ -28,7 +28,7 @@ type Report struct {
 	Synced  int64     `json:"synced"`            // up to this number nothing was left to be done; 0: never
 	Scanned time.Time `json:"scanned,omitzero"`  // when the last scan of the whole folder ended; zero: never
 	Names   int64     `json:"names"`             // that both sides have alike
-	Waiting int64     `json:"waiting"`           // names of the server that are not here yet as it has them
+	Waiting int64     `json:"waiting"`           // names of the server that are not here as it has them
 	Why     string    `json:"why,omitempty"`     // of a state that needs it
 	Next    time.Time `json:"next,omitzero"`     // when it is tried again; zero: nothing waits
 	Pid     int       `json:"pid,omitempty"`     // of the process that keeps it in step; 0: none does
@@ -90,7 +90,7 @@ func Remembered(s *state.Sync) (*Report, error) {
 		r.State = Unknown
 	case failing:
 		r.State = Failing
-	case root.Synced == root.Journal && r.Waiting == 0:
+	case root.Synced == root.Journal: // what still waits is left alone here, by an ignore file
 		r.State = InSync
 	default:
 		r.State = Pending
