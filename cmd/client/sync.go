@@ -16,6 +16,7 @@ import (
 	"sluice/internal/client"
 	"sluice/internal/live"
 	"sluice/internal/mirror"
+	"sluice/internal/reconcile"
 	"sluice/internal/state"
 	"sluice/internal/syncer"
 )
@@ -74,9 +75,11 @@ type pair struct {
 }
 
 func (p *program) sync(ctx context.Context, args []string, flags *syncFlags) error {
-	if _, err := mirror.ParseMaxDelete(flags.maxDelete); err != nil {
+	limit, err := reconcile.ParseLimit(flags.maxDelete)
+	if err != nil {
 		return usagef("--max-delete: %v", err)
 	}
+	limit.Sure = p.flags.yes
 	path, err := p.stateFile()
 	if err != nil {
 		return err
@@ -90,7 +93,7 @@ func (p *program) sync(ctx context.Context, args []string, flags *syncFlags) err
 	if err != nil {
 		return err
 	}
-	s := &syncing{p: p, flags: flags, state: st}
+	s := &syncing{p: p, flags: flags, limit: limit, state: st}
 	defer s.close()
 	switch {
 	case flags.forget:
@@ -220,6 +223,7 @@ func rootAt(known []state.SyncRoot, path string) (*state.SyncRoot, error) {
 type syncing struct {
 	p     *program
 	flags *syncFlags
+	limit reconcile.Limit
 	state *state.State
 	look  bool // nothing is changed, here or there
 	links map[string]*link
@@ -360,7 +364,7 @@ func (s *syncing) mirror(ctx context.Context, pair pair, progress *syncer.Progre
 	contents := syncer.NewContents(folder, syncer.ContentsOptions{Server: server.Remote, HashFirst: s.flags.hashFirst, Progress: progress})
 	m, err := mirror.Open(mirror.Config{
 		Folder: folder, Contents: contents, Server: server.Remote, State: remembered, Device: s.flags.device,
-		Options: mirror.Options{MaxDelete: s.flags.maxDelete, Sure: s.p.flags.yes},
+		Options: mirror.Options{Limit: s.limit},
 		Events:  s.p.syncEvent,
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"sluice/internal/client"
+	"sluice/internal/reconcile"
 	"sluice/internal/syncer"
 )
 
@@ -72,14 +73,10 @@ type transfer struct {
 // begin connects and gathers what the syncer is told.
 func (t *transfer) begin(ctx context.Context) (syncer.Common, error) {
 	p := t.p
-	var limit syncer.MaxDelete
-	if t.flags.maxDelete != "" {
-		var err error
-		if limit, err = syncer.ParseMaxDelete(t.flags.maxDelete); err != nil {
-			return syncer.Common{}, usagef("--max-delete: %v", err)
-		}
+	limit, err := reconcile.ParseLimit(t.flags.maxDelete)
+	if err != nil {
+		return syncer.Common{}, usagef("--max-delete: %v", err)
 	}
-	var err error
 	if t.server, err = p.connect(ctx, t.path.remote); err != nil {
 		return syncer.Common{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"sluice/internal/reconcile"
 	"sluice/internal/state"
 )
 
@@ -39,8 +40,7 @@ type Config struct {
 
 // Options are what a user can ask for.
 type Options struct {
-	MaxDelete string // "N" or "P%": more deletes than that stop; empty: the default of reconcile.Guard
-	Sure      bool   // the safety stops were seen, and are to be passed
+	Limit reconcile.Limit // of deletes; Sure: all safety stops were seen, and are to be passed
 }
 
 // Event tells of one thing that was done, or could not be.

@@ -1,35 +1,15 @@
 package mirror
 
 import (
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"sluice/internal/client"
 	"sluice/internal/reconcile"
 )
 
-// ParseMaxDelete reads what --max-delete was given: a number or a percentage.
-func ParseMaxDelete(s string) (reconcile.Limit, error) {
-	if s == "" {
-		return reconcile.Limit{}, nil
-	}
-	text, percent := strings.CutSuffix(s, "%")
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 || percent && n > 100 {
-		return reconcile.Limit{}, fmt.Errorf("%q is neither a number nor a percentage", s)
-	}
-	return reconcile.Limit{Given: true, Count: n, Percent: percent}, nil
-}
-
 // guard stops a round that deletes suspiciously much.
 func (m *Mirror) guard(r *round) error {
-	limit, err := ParseMaxDelete(m.Options.MaxDelete)
-	if err != nil {
-		return err
-	}
-	limit.Sure = m.Options.Sure
 	if !slices.ContainsFunc(r.steps, func(s reconcile.Step) bool { return s.Do == reconcile.UpDelete || s.Do == reconcile.DownDelete }) {
 		return nil
 	}
@@ -37,7 +17,7 @@ func (m *Mirror) guard(r *round) error {
 	if err != nil {
 		return err
 	}
-	if s := reconcile.Guard(r.steps, r.local, int(names), limit); s != nil {
+	if s := reconcile.Guard(r.steps, r.local, int(names), m.Options.Limit); s != nil {
 		return &SafetyError{Reason: s.Reason, List: s.List}
 	}
 	return nil

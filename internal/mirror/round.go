@@ -221,7 +221,7 @@ func (m *Mirror) findHere() error {
 	}
 	known := Marker{m.root.Dev, m.root.Ino, m.root.Mark}
 	switch {
-	case known == Marker{}, m.Options.Sure && known != got:
+	case known == Marker{}, m.Options.Limit.Sure && known != got:
 		if got.Mark == "" {
 			if err := m.Folder.SetMark(fmt.Sprintf("%s/%d", m.root.Server, got.Ino)); err != nil {
 				return err

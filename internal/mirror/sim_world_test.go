@@ -172,7 +172,7 @@ func (w *world) sync(d *simDevice) (result *Result, err error) {
 		d.looked, d.disk.dirty = false, nil
 		d.mirror, err = Open(Config{
 			Folder: d.disk, Contents: &simContents{d.disk, w.server}, Server: d.line, State: d.state(),
-			Now: func() time.Time { return time.Unix(0, w.clock) }, Options: Options{Sure: d.sure},
+			Now: func() time.Time { return time.Unix(0, w.clock) }, Options: Options{Limit: reconcile.Limit{Sure: d.sure}},
 			Events: func(e Event) {
 				w.note("%s: %s %s %s: %s", d.disk.name, e.Do, e.From, e.Path, e.Why)
 				w.asides(d.disk, e)

@@ -1,6 +1,10 @@
 package reconcile
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // Limit is how many deletes a plan may hold. The zero value is the default: more than a quarter of all names and more
 // than massDelete of them stops.
@@ -9,6 +13,19 @@ type Limit struct {
 	Count   int
 	Percent bool // Count is a share of the names
 	Sure    bool // the user has said yes beforehand
+}
+
+// ParseLimit reads what --max-delete was given, "N" or "P%"; nothing is the default.
+func ParseLimit(s string) (Limit, error) {
+	if s == "" {
+		return Limit{}, nil
+	}
+	number, percent := strings.CutSuffix(s, "%")
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 0 || percent && n > 100 {
+		return Limit{}, fmt.Errorf("%q is neither a number nor a share like 10%%", s)
+	}
+	return Limit{Given: true, Count: n, Percent: percent}, nil
 }
 
 // massDelete names may go without a question however few there are: a folder tidied up is no accident.

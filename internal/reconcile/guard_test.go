@@ -88,3 +88,16 @@ func TestRule3FirstSyncIsNoSafetyStop(t *testing.T) {
 		t.Fatalf("%+v", stop)
 	}
 }
+
+func TestParseLimit(t *testing.T) {
+	for _, bad := range []string{"-1", "x", "101%", "%", "1.5", "9999999999999999999999"} {
+		if _, err := ParseLimit(bad); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+	for text, want := range map[string]Limit{"": {}, "0": {Given: true}, "10%": {Given: true, Count: 10, Percent: true}} {
+		if got, err := ParseLimit(text); err != nil || got != want {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"sluice/internal/hash"
 	"sluice/internal/proto"
+	"sluice/internal/reconcile"
 )
 
 // tree builds a tree from lines: "path/ mode mtime" is a folder, "path content mtime" a file, "path ->target mtime" a
@@ -212,10 +213,10 @@ func TestGuard(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			src, dst := tree(t, true, many(test.keep)...), tree(t, true, many(test.had)...)
-			var limit MaxDelete
+			var limit reconcile.Limit
 			if test.limit != "" {
 				var err error
-				if limit, err = ParseMaxDelete(test.limit); err != nil {
+				if limit, err = reconcile.ParseLimit(test.limit); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -232,13 +233,5 @@ func TestGuard(t *testing.T) {
 				t.Errorf("code %d, %d names", stop.ExitCode(), len(stop.List))
 			}
 		})
-	}
-}
-
-func TestParseMaxDelete(t *testing.T) {
-	for _, bad := range []string{"", "-1", "x", "101%", "%", "1.5", "9999999999999999999999"} {
-		if _, err := ParseMaxDelete(bad); err == nil {
-			t.Errorf("%q was taken", bad)
-		}
 	}
 }

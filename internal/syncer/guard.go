@@ -2,32 +2,13 @@ package syncer
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	"sluice/internal/client"
+	"sluice/internal/reconcile"
 )
-
-// MaxDelete is the most files a run with --delete may remove. The zero value is the default: a mass delete, that is
-// more than half of the target's files and more than massDelete of them, stops.
-type MaxDelete struct {
-	Given   bool
-	Count   int
-	Percent bool // Count is a share of the target's files
-}
 
 // massDelete files may go without a question however small the target is: a folder tidied up is no accident.
 const massDelete = 20
-
-// ParseMaxDelete reads "N" or "P%".
-func ParseMaxDelete(s string) (MaxDelete, error) {
-	number, percent := strings.CutSuffix(s, "%")
-	n, err := strconv.Atoi(number)
-	if err != nil || n < 0 || percent && n > 100 {
-		return MaxDelete{}, fmt.Errorf("%q is neither a number of files nor a share like 10%%", s)
-	}
-	return MaxDelete{Given: true, Count: n, Percent: percent}, nil
-}
 
 // SafetyStop is a run that was not begun because it would have removed too much.
 type SafetyStop struct {
@@ -39,7 +20,7 @@ func (e *SafetyStop) Error() string { return e.Reason }
 func (e *SafetyStop) ExitCode() int { return client.ExitSafety }
 
 // guard stops a plan that removes suspiciously much. sure: the user has said yes beforehand.
-func guard(p *Plan, src *Node, limit MaxDelete, sure bool) error {
+func guard(p *Plan, src *Node, limit reconcile.Limit, sure bool) error {
 	if p.DeletedFiles == 0 && len(p.Deletes) == 0 {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	"sluice/internal/client"
 	"sluice/internal/proto"
+	"sluice/internal/reconcile"
 )
 
 // Server is what a push or pull asks of the other side; *client.Remote is one.
@@ -36,8 +37,8 @@ type Common struct {
 	Filter    *Filter
 	Listings  Listings // what is remembered of the server's trees
 	Delete    bool
-	MaxDelete MaxDelete
-	Sure      bool // mass deletes are meant
+	MaxDelete reconcile.Limit // more than half of the target's files, and more than massDelete of them, by default
+	Sure      bool            // mass deletes are meant
 	Checksum  bool
 	DryRun    bool
 	Progress  *Progress       // may be nil
