@@ -58,6 +58,11 @@ func goals() []goal {
 		{workload: sweptPut, versus: "alone", what: "p99 of a small upload while contents are collected", bound: 1.5, atMost: true, own: delayed(collectPut, sweptPut)},
 		{workload: idles, figure: measure.pss, what: "bytes of memory a connection", bound: 4096, atMost: true},
 		{workload: idles, figure: func(m measure) float64 { return 100 * m.load() }, what: "server CPU, % of a core", bound: 1, atMost: true},
+		{workload: syncFirst, versus: "push", figure: measure.seconds, what: "time of a first two-way sync, of that of a push", bound: 1.2, atMost: true},
+		{workload: syncSame, versus: "rsync", figure: measure.seconds, what: "time of a two-way sync with nothing changed", bound: 0.3, atMost: true},
+		{workload: workload{name: watchChange}, figure: measure.eachSecond, what: "s until a changed file is on the other device", bound: 1, atMost: true},
+		{workload: workload{name: watchChange}, figure: measure.bothCPU, what: "s of CPU of both clients and the server, for a changed file", bound: 0.05, atMost: true},
+		{workload: workload{name: watchIdle}, figure: measure.mebibytes, what: "MiB of memory of an idle watcher", bound: 64, atMost: true},
 	}
 }
 

@@ -30,13 +30,16 @@ func (m measure) onWire() float64  { return float64(m.wire) }
 func (m measure) share() float64   { return float64(m.wire) / float64(m.size) }
 func (m measure) toDisk() float64  { return float64(m.written) }
 
-func (m measure) each() float64   { return float64(m.wall.Nanoseconds()) / m.units }
-func (m measure) pss() float64    { return float64(m.memory) / m.units }
-func (m measure) load() float64   { return m.server.Seconds() / m.wall.Seconds() }
-func (m measure) beside() float64 { return float64(m.moved) / gib / m.wall.Seconds() }
-func (m measure) p50() float64    { return float64(m.delay.P50) }
-func (m measure) p99() float64    { return float64(m.delay.P99) }
-func (m measure) p999() float64   { return float64(m.delay.P999) }
+func (m measure) eachSecond() float64 { return m.wall.Seconds() / m.units }
+
+func (m measure) each() float64      { return float64(m.wall.Nanoseconds()) / m.units }
+func (m measure) pss() float64       { return float64(m.memory) / m.units }
+func (m measure) mebibytes() float64 { return m.pss() / (1 << 20) }
+func (m measure) load() float64      { return m.server.Seconds() / m.wall.Seconds() }
+func (m measure) beside() float64    { return float64(m.moved) / gib / m.wall.Seconds() }
+func (m measure) p50() float64       { return float64(m.delay.P50) }
+func (m measure) p99() float64       { return float64(m.delay.P99) }
+func (m measure) p999() float64      { return float64(m.delay.P999) }
 
 // series is all rounds of one variant. A round that failed has no wall time.
 type series []measure

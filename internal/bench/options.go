@@ -31,6 +31,7 @@ type options struct {
 	probe      time.Duration // of a run that times each stat
 	names      []int         // sizes of the account that names are looked up in
 	doomed     int           // contents that are collected
+	watched    int           // files in a folder that two devices watch
 	quick      bool
 	hasty      bool // runs follow each other at once: figures mean nothing, as in tests of the harness itself
 }
@@ -40,7 +41,7 @@ const gib = 1 << 30
 func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	o := &options{
 		workers: runtime.NumCPU(), fetch: 4 * gib, wait: 10 * time.Second, probe: 4 * time.Second, names: []int{10_000, 100_000, 1_000_000},
-		doomed: 100_000,
+		doomed: 100_000, watched: 100_000,
 	}
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(stderr)
@@ -54,7 +55,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	set.DurationVar(&o.rate, "rate", 2*time.Second, "length of a run that counts requests")
 	set.IntVar(&o.idle, "idle", 10_000, "connections that do nothing, as far as the limit of open files allows")
 	only := set.String("only", "", "workloads to run, a regular expression")
-	set.BoolVar(&o.quick, "quick", false, "a quarter of the bytes, three rounds, short rates, not the most names, fewer contents to collect")
+	set.BoolVar(&o.quick, "quick", false, "a quarter of the bytes, three rounds, short rates, not the most names, fewer contents to collect, fewer files to watch")
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	}
 	if o.quick {
 		o.size, o.rounds, o.rate = min(o.size, gib/4), min(o.rounds, 3), min(o.rate, 500*time.Millisecond)
-		o.wait, o.probe, o.names, o.doomed = 5*time.Second, 2*time.Second, o.names[:2], 20_000
+		o.wait, o.probe, o.names, o.doomed, o.watched = 5*time.Second, 2*time.Second, o.names[:2], 20_000, 10_000
 	}
 	if o.size < 64<<20 || o.rounds < 1 || o.rate <= 0 || o.idle < 1 {
 		return nil, fmt.Errorf("at least 64 MiB, one round, one connection and a time above zero, please")

@@ -87,7 +87,7 @@ func measureAll(ctx context.Context, o *options, congestion string, stdout, stde
 func stages(o *options) []stage {
 	return []stage{
 		&stageDown{}, stageUp{}, stageDelta{}, stageResume{}, &stageTree{}, &stageRates{}, &stageConnect{}, &stageStat{}, &stageNames{sizes: o.names},
-		&stageCollect{}, stageIdle{},
+		&stageCollect{}, stageIdle{}, &stageSync{}, &stageWatch{names: o.watched},
 	}
 }
 

@@ -66,7 +66,7 @@ func miniature(t *testing.T) *options {
 	return &options{
 		out: filepath.Join(root, "out"), bin: programsDir(t), work: filepath.Join(root, "work"), tree: tree,
 		only: regexp.MustCompile(""), size: 9<<20 + 1, fetch: 1, rounds: 1, rate: 30 * time.Millisecond, workers: 2,
-		idle: 40, wait: 50 * time.Millisecond, probe: 60 * time.Millisecond, names: []int{20, 2000}, doomed: 200, hasty: true,
+		idle: 40, wait: 50 * time.Millisecond, probe: 60 * time.Millisecond, names: []int{20, 2000}, doomed: 200, watched: 20, hasty: true,
 	}
 }
 

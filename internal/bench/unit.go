@@ -21,6 +21,8 @@ var (
 	paced    = unit{name: "requests", each: true, shows: delayColumns}
 	resends  = unit{name: "transfers", cpu: "s", scale: 1, shows: deltaColumns}
 	held     = unit{name: "connections", shows: memoryColumns}
+	changes  = unit{name: "changes", cpu: "ms/change", scale: 1e3, each: true, shows: changeColumns}
+	watching = unit{name: "watchers", shows: watchColumns}
 )
 
 // column is one figure of a measure.
@@ -93,5 +95,20 @@ func memoryColumns(u unit) []column {
 		// In all, because some servers take the memory for their connections before these come.
 		{head: "memory in all, MiB", key: "pss-B", of: func(m measure) float64 { return float64(m.total) }, scale: 1.0 / (1 << 20)},
 		{head: "server CPU, % of a core", key: "server-s/s", of: measure.load, scale: 100},
+	}
+}
+
+// changeColumns are for what one device does until another one has it.
+func changeColumns(u unit) []column {
+	return append([]column{
+		{head: "time, ms", key: "s/change", of: measure.eachSecond, scale: 1e3, spread: true},
+		{head: "CPU of both clients and the server, ms", key: "cpu-s/change", of: measure.bothCPU, scale: 1e3, spread: true},
+	}, u.cpuColumns()...)
+}
+
+func watchColumns(u unit) []column {
+	return []column{
+		{head: "memory, MiB", key: "pss-B", of: measure.pss, scale: 1.0 / (1 << 20), spread: true},
+		{head: "CPU, % of a core", key: "client-s/s", of: func(m measure) float64 { return m.client.Seconds() / m.wall.Seconds() }, scale: 100},
 	}
 }
