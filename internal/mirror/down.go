@@ -105,7 +105,9 @@ func (r *round) downDelete(s *reconcile.Step) error {
 	r.unsynced = true
 	id := l.ID
 	r.local.Remove(l)
-	r.forget(id)
+	if r.local.ByID[id] == nil { // else it has become another one's
+		r.forget(id)
+	}
 	r.m.result.Deleted++
 	r.did(s, Event{Path: path})
 	return nil

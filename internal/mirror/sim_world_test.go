@@ -233,10 +233,9 @@ func (w *world) onDisk(h proto.Hash) bool {
 	return found
 }
 
-// asides holds a rename to a conflict name against what the server has there: what equals is not renamed. Where the server has
-// the node elsewhere by now, what has taken its place there may be equal by chance.
+// asides holds a rename to a conflict name against what the server has there: what equals is not renamed.
 func (w *world) asides(d *disk, e Event) {
-	if e.Do != words[reconcile.Aside] || w.meddle > 0 || !strings.HasPrefix(e.Why, "two different ones") {
+	if e.Do != words[reconcile.Aside] || w.meddle > 0 {
 		return
 	}
 	_, n, _ := d.at(e.Path)

@@ -67,13 +67,39 @@ func (p *planner) setAside(n *node, why string) {
 	n.aside, n.whyPlace = true, why
 }
 
+// same looks at what stands on the server at the place of n's local entry, which is to make way for it: of equal content there
+// is nothing to keep beside it (rule 8). It says whether that is so, or is still to be found out.
+func (p *planner) same(n *node) bool {
+	l, folder := n.e[here], p.of(n.e[here].Parent)
+	f := folder.e[there]
+	if f == nil || l.IsFolder() {
+		return false
+	}
+	r := f.Children[l.Name]
+	if r == nil || r == n.e[there] || p.of(r).shut {
+		return false
+	}
+	switch equal(l, r) {
+	case no:
+		return false
+	case maybe:
+		n.todo, n.whyContent = Read, "another one has its name on the server: its content says whether that is a conflict"
+	case yes:
+		if p.found == nil {
+			p.found = make(map[*Entry]*Entry)
+		}
+		p.found[l] = r
+	}
+	return true
+}
+
 // collide finds two that stay and want the same name: the server's gets it.
 func (p *planner) collide(n *node) {
 	var losers []*node
 	for i := range n.kids {
 		for j := i + 1; j < len(n.kids) && n.kids[j].name == n.kids[i].name; j++ {
 			x, _ := p.rivals(n.kids[i], n.kids[j])
-			if x != nil && n.kids[i].fate == live && n.kids[j].fate == live {
+			if x != nil && n.kids[i].fate == live && n.kids[j].fate == live && !p.same(x) {
 				losers = append(losers, x)
 			}
 		}

@@ -79,7 +79,7 @@ func (p *planner) content(n *node) (conflict bool) {
 			n.whyContent = "it is new here and on the server: its content says whether that is a conflict"
 		}
 	default:
-		return true
+		return !p.same(n)
 	}
 	return false
 }

@@ -76,7 +76,9 @@ func (h *hands) carry(s Step) error {
 		}
 		h.w.disk.Remove(h.disk[l])
 		h.local.Remove(l)
-		delete(h.w.rows, s.Agreed.ID)
+		if s.Agreed != nil {
+			delete(h.w.rows, s.Agreed.ID)
+		}
 	default:
 		return fmt.Errorf("what is %d?", s.Do)
 	}

@@ -41,6 +41,7 @@ type node struct {
 	kids   []*node
 
 	gone   bool    // it has become part of another one
+	passed bool    // its remote entry has become a twin, and with it its number
 	shut   bool    // excluded, or below what is
 	seen   [2]bool // unseen is known
 	unseen [2]bool // missing on that side only because nobody looked
@@ -68,9 +69,12 @@ func (n *node) any() *Entry {
 	return n.a
 }
 
-// agreed is what is remembered of it.
+// agreed is what is remembered of it alone.
 func (n *node) agreed() *Entry {
-	if n.a == nil {
+	switch {
+	case n.passed:
+		return nil
+	case n.a == nil:
 		return n.ra
 	}
 	return n.a
@@ -95,6 +99,10 @@ type planner struct {
 	spare  []node
 	chosen map[chosen]bool // conflict names given
 	tasks  []task
+
+	// Local entries and the server's that stand at the same place with the same content, whatever nodes they were: the same
+	// one from now on. What was found in this plan makes another one necessary.
+	twins, found map[*Entry]*Entry
 }
 
 type chosen struct {
@@ -105,6 +113,10 @@ type chosen struct {
 // build makes the nodes: entries of one number are one node.
 func (p *planner) build(agreed, local, remote *Tree) {
 	p.root = p.add(agreed.Root, local.Root, remote.Root)
+	theirs := make(map[*Entry]bool, len(p.twins))
+	for _, r := range p.twins {
+		theirs[r] = true
+	}
 	for _, id := range slices.Sorted(maps.Keys(agreed.ByID)) {
 		a := agreed.ByID[id]
 		if a == agreed.Root {
@@ -117,10 +129,30 @@ func (p *planner) build(agreed, local, remote *Tree) {
 		if r != nil && class(r) != class(a) {
 			r = nil
 		}
-		p.add(a, l, r)
+		var gone [2]bool
+		if l != nil && p.twins[l] != nil {
+			l, gone[here] = nil, true
+		}
+		if theirs[r] {
+			r, gone[there] = nil, true
+		}
+		if gone[there] && l == nil {
+			continue // nothing is left of it, and its number is the twin's
+		}
+		n := p.add(a, l, r)
+		n.seen, n.passed = gone, gone[there] // it is not unseen: what it was is another one
 	}
+	p.twin()
 	p.walk(here, local.Root, false)
 	p.walk(there, remote.Root, false)
+}
+
+// twin makes the nodes of twins, in the order of their places.
+func (p *planner) twin() {
+	list := slices.SortedFunc(maps.Keys(p.twins), func(a, b *Entry) int { return strings.Compare(a.Path(), b.Path()) })
+	for _, l := range list {
+		p.add(nil, l, p.twins[l])
+	}
 }
 
 // of is the node of an entry; nil: it has none yet. A mark that an earlier plan left is not taken for one of this.

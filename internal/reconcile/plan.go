@@ -1,5 +1,7 @@
 package reconcile
 
+import "maps"
+
 // TempPrefix begins the names that two that exchange places have for a moment, followed by the number of their node, in
 // the root. They are names like any others, so that what a crash leaves there is found again; nobody is taken to want it
 // there.
@@ -18,15 +20,21 @@ type Options struct {
 //
 // If there are steps to Read, these are to be done first and a new plan made with what they tell.
 func Plan(agreed, local, remote *Tree, o Options) []Step {
-	p := &planner{o: o, chosen: make(map[chosen]bool)}
-	p.build(agreed, local, remote)
-	p.places()
-	p.join(p.root)
-	if p.contents(p.root) {
-		p.hang()
+	twins := make(map[*Entry]*Entry)
+	for {
+		p := &planner{o: o, chosen: make(map[chosen]bool), twins: twins}
+		p.build(agreed, local, remote)
+		p.places()
+		p.join(p.root)
+		if p.contents(p.root) {
+			p.hang()
+		}
+		p.live(p.root, [2]bool{})
+		p.collide(p.root)
+		if len(p.found) == 0 {
+			p.emit(p.root)
+			return p.order()
+		}
+		maps.Copy(twins, p.found)
 	}
-	p.live(p.root, [2]bool{})
-	p.collide(p.root)
-	p.emit(p.root)
-	return p.order()
 }

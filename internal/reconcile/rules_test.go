@@ -110,6 +110,19 @@ func TestRule8EqualContentNeverConflicts(t *testing.T) {
 		{"moved there, a copy of it made and the old one deleted here", "put a 1", "rm a; put b 1", "mv a b", "b=1", 0},
 		{"links", "", "link l x", "link l x", "l->x", 0},
 		{"sets", "", "set .git 1", "set .git 1", ".git=1", 0},
+		{"edited here as another there, that has the place of the one that was moved", "put a 1", "replace a 2", "mv a b; put a 2", "a=2 b=2", 0},
+		{"edited here as another there, that has the place of the one that was moved and edited", "put a 1", "replace a 2", "mv a b; put b 3; put a 2", "a=2 b=3", 0},
+		{"the same, of different sizes", "put a 1", "put a 22", "mv a b; put b 333; put a 22", "a=22 b=333", 0},
+		{"moved here, a copy made there", "put a 1", "mv a b", "put b 1", "b=1", 0},
+		{"moved here, a copy made there and the old one edited", "put a 1", "mv a b", "put b 1; put a 2", "a=2 b=1", 0},
+		{"moved and edited here, made there", "put a 1", "mv a b; put b 2", "put b 2", "b=2", 0},
+		{"a copy made here, moved there", "put a 1", "put b 1", "mv a b", "b=1", 0},
+		{"a copy made here and the old one edited, moved there", "put a 1", "put b 1; put a 2", "mv a b", "a=2 b=1", 0},
+		{"equal ones moved to one name", "put a 1; put b 1", "mv a c", "mv b c", "c=1", 0},
+		{"equal ones moved to one name, one of them edited where it was", "put a 1; put b 1", "mv a c", "mv b c; put a 2", "a=2 c=1", 0},
+		{"equal ones moved to one name, of which one is gone", "put a 1; put b 1", "mv a c; rm b", "mv b c", "c=1", 0},
+		{"links moved to one name", "link a x; link b x", "mv a c", "mv b c", "c->x", 0},
+		{"sets moved to one name", "mkdir a; mkdir b; set a/.git 1; set b/.git 1; mkdir c", "mv a/.git c/.git", "mv b/.git c/.git", "a/ b/ c/ c/.git=1", 0},
 	})
 }
 
