@@ -1,6 +1,8 @@
 package mirror
 
 import (
+	"slices"
+
 	"sluice/internal/client"
 	"sluice/internal/reconcile"
 	"sluice/internal/state"
@@ -111,20 +113,20 @@ func (r *round) meet(p pending, reply *client.CommitReply) error {
 			next--
 		}
 	}
-	for folder, i := range p.made {
+	for _, i := range p.made {
 		f := &reply.Entries[i]
 		if f.Code != client.OK || f.Version > next && i != first {
 			continue
 		}
-		if err := r.lookInto(folder, f.Node); err != nil {
+		if err := r.lookInto(f.Node, reply.Entries); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// lookInto hangs what a folder of the server holds into the server's tree.
-func (r *round) lookInto(folder *reconcile.Entry, node int64) error {
+// lookInto records what a folder of the server holds besides what is known, and what the commit that found it has put there.
+func (r *round) lookInto(node int64, own []client.Changed) error {
 	list, err := r.m.Server.ListAll(r.ctx, node)
 	if refusal(client.CodeOf(err)) {
 		return nil // gone again
@@ -134,7 +136,7 @@ func (r *round) lookInto(folder *reconcile.Entry, node int64) error {
 	}
 	for i := range list.Entries {
 		e := &list.Entries[i]
-		if r.remote.ByID[e.Node] == nil {
+		if r.remote.ByID[e.Node] == nil && !slices.ContainsFunc(own, func(f client.Changed) bool { return f.Node == e.Node }) {
 			r.batch.News = append(r.batch.News, state.SyncNews{SyncEntry: told(e)})
 			r.again = true
 		}

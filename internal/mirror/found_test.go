@@ -158,3 +158,31 @@ func TestRestoredWithNews(t *testing.T) {
 	want(t, "A", a.names(), "f=2")
 	want(t, "B", b.names(), "f=2")
 }
+
+// What one commit made in a folder that it made itself is no news, and neither is what went away with its folder before it was
+// here.
+func TestNoNewsAreLeft(t *testing.T) {
+	w := calm(t, 2)
+	a, b := w.devices[0], w.devices[1]
+	count := func(d *simDevice) {
+		t.Helper()
+		if _, news, err := d.state().Count(); news != 0 || err != nil {
+			t.Errorf("%s: %d news are left (%v)", d.disk.name, news, err)
+		}
+	}
+	for _, path := range []string{"d/", "d/e/", "d/e/f/", "d/g/"} {
+		a.disk.put(path, "")
+	}
+	a.disk.put("d/g/x", "1")
+	runs(t, w, 0, 0)
+	count(a)
+	b.disk.full = true
+	runs(t, w, client.ExitSpace, 1)
+	b.disk.full = false
+	w.server.apply(&client.CommitRequest{Changes: []client.Change{{
+		Op: client.OpMove, Node: w.server.child(w.server.root, "d").Node, Parent: client.Place{Node: 1}, Name: "elsewhere", ExpectNode: client.ExpectAny,
+	}}})
+	runs(t, w, 0, 1)
+	count(b)
+	want(t, "B", b.disk.names(), "")
+}

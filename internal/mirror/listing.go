@@ -42,7 +42,7 @@ func (m *Mirror) list(ctx context.Context) error {
 	}
 	for _, id := range sorted(listed) {
 		e := listed[id]
-		if a, found := agreed[id]; !found || a.SyncEntry != e {
+		if a, found := agreed[id]; !found || a.Version != e.Version || !same(&a.SyncEntry, &e) {
 			b.News = append(b.News, state.SyncNews{SyncEntry: e})
 		}
 	}

@@ -307,9 +307,9 @@ func (p *partial) trees(local *reconcile.Tree) (agreed, remote *reconcile.Tree, 
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := grow(remote, theirs); err != nil {
+	if rest, err = grow(remote, theirs); err != nil {
 		return nil, nil, err
 	}
 	conceal(remote, remote.Root)
-	return agreed, remote, nil
+	return agreed, remote, p.m.outdated(p.news, rest, func(id int64) bool { return p.nodes[id] != nil })
 }

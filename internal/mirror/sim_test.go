@@ -161,6 +161,11 @@ func (w *world) compare() {
 			w.wrong("%s has\n%s\nthe server has\n%s", d.disk.name, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
+	for _, d := range w.devices {
+		if _, news, err := d.state().Count(); news > 0 || err != nil {
+			w.wrong("%s: %d news are left (%v)", d.disk.name, news, err)
+		}
+	}
 	for h, who := range w.written {
 		if !w.dropped[h] && !w.onDisk(h) {
 			w.wrong("what was written on %s and never replaced or deleted is nowhere: %s", who, w.server.held[h])

@@ -8,11 +8,14 @@ import (
 	"sluice/internal/proto"
 )
 
-// write makes a content nobody has written before, or now and then one that somebody has.
+// write makes a content nobody has written before, or now and then, or often, one that somebody has.
 func (w *world) write() string {
 	n := w.next()
 	if w.chance(12) {
 		n = 1 + w.rand.Int64N(n)
+	}
+	if w.alike && w.chance(2) {
+		n = 1 + w.rand.Int64N(4)
 	}
 	return fmt.Sprintf("content %06d%s", n, strings.Repeat(".", int(n%3)))
 }

@@ -28,6 +28,7 @@ type world struct {
 	clock    int64
 	faults   int  // one call in so many fails, or is a crash; 0: none
 	meddle   int  // during one call in so many somebody does something else; 0: never
+	alike    bool // half of all contents are of a few
 	watching bool // devices are told where users did something, and look there alone
 	nested   bool // a device runs within the run of another
 	running  *simDevice
@@ -58,7 +59,7 @@ var errLost = errors.New("connection lost")
 func newWorld(seed uint64, devices int) *world {
 	w := &world{
 		seed: seed, rand: rand.New(rand.NewPCG(seed, 0)), clock: 1_700_000_000_000_000_000,
-		written: make(map[proto.Hash]string), dropped: make(map[proto.Hash]bool),
+		alike: seed%5 == 0, written: make(map[proto.Hash]string), dropped: make(map[proto.Hash]bool),
 	}
 	w.server = newServer(w)
 	for i := range devices {

@@ -114,11 +114,31 @@ func (m *Mirror) load() (agreed, remote *reconcile.Tree, err error) {
 	if err := m.plant(agreed, ours, news); err != nil {
 		return nil, nil, err
 	}
-	if _, err := grow(remote, theirs); err != nil {
+	rest, err := grow(remote, theirs)
+	if err != nil {
 		return nil, nil, err
 	}
 	conceal(remote, remote.Root)
-	return agreed, remote, nil
+	return agreed, remote, m.outdated(news, rest, func(id int64) bool { return agreed.ByID[id] != nil })
+}
+
+// outdated settles news of what neither side has any more, with the folder it was in or alone, and that was never agreed.
+func (m *Mirror) outdated(news map[int64]*state.SyncNews, rest []int64, agreed func(id int64) bool) error {
+	b := &state.SyncBatch{}
+	for _, id := range rest {
+		if news[id] != nil && !agreed(id) {
+			b.Settled = append(b.Settled, id)
+		}
+	}
+	for id, n := range news {
+		if n.Deleted && !agreed(id) {
+			b.Settled = append(b.Settled, id)
+		}
+	}
+	if b.Empty() {
+		return nil
+	}
+	return m.State.Apply(b)
 }
 
 // plant makes the agreed tree. Of two at one place, which a plan that was cut short leaves, the later is there by now; the
