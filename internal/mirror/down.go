@@ -1,6 +1,9 @@
 package mirror
 
 import (
+	"slices"
+
+	"sluice/internal/proto"
 	"sluice/internal/reconcile"
 	"sluice/internal/state"
 )
@@ -143,9 +146,6 @@ func (r *round) aside(s *reconcile.Step) error {
 
 // fetch fetches contents and gives them their names.
 func (r *round) fetch(steps []reconcile.Step) error {
-	if err := r.record(); err != nil { // the folders they go to are durable then
-		return err
-	}
 	of := make(map[*reconcile.Entry]*reconcile.Step, len(steps))
 	list := make([]Wanted, 0, len(steps))
 	for i := range steps {
@@ -157,9 +157,12 @@ func (r *round) fetch(steps []reconcile.Step) error {
 		}
 		of[s.Remote] = s
 		list = append(list, Wanted{Remote: s.Remote, Path: child(parent, s.Remote.Name), Over: s.Local})
+		if s.Local != nil && s.Local.ID != 0 {
+			r.batch.Sent = append(r.batch.Sent, ownFetch(s.Local.ID, s.Remote.Hash))
+		}
 	}
-	if len(list) == 0 {
-		return nil
+	if err := r.record(); err != nil || len(list) == 0 { // the folders they go to are durable then
+		return err
 	}
 	return r.m.Contents.Fetch(r.ctx, list, func(done []Fetched) error {
 		for _, d := range done {
@@ -172,10 +175,13 @@ func (r *round) fetch(steps []reconcile.Step) error {
 }
 
 func (r *round) fetched(s *reconcile.Step, d Fetched) error {
+	rem, l := s.Remote, s.Local
+	if l != nil && l.ID != 0 {
+		r.batch.Answered = append(r.batch.Answered, ownFetch(l.ID, rem.Hash))
+	}
 	if done, err := r.tried(s, d.Path, d.Err); !done {
 		return err
 	}
-	rem, l := s.Remote, s.Local
 	if l == nil {
 		l = &reconcile.Entry{ID: rem.ID, Name: rem.Name}
 		r.local.Add(r.local.ByID[rem.Parent.ID], l)
@@ -186,5 +192,47 @@ func (r *round) fetched(s *reconcile.Step, d Fetched) error {
 	r.m.result.Fetched++
 	r.m.result.Bytes += rem.Size
 	r.did(s, Event{Path: d.Path, Size: rem.Size})
+	return nil
+}
+
+// ownFetch is how it is remembered, until it is recorded as done, that a content is to replace the file of a node here.
+func ownFetch(node int64, hash proto.Hash) state.SyncSent {
+	return state.SyncSent{Parent: node, Hash: hash}
+}
+
+// fetching is what was to be replaced here when a run was cut short: nodes, and the contents they were to get.
+func (m *Mirror) fetching() (map[int64][]proto.Hash, error) {
+	list, err := m.State.Sent()
+	all := make(map[int64][]proto.Hash)
+	for _, s := range list {
+		if s.Name == "" && s != ownDelete(s.Parent) {
+			all[s.Parent] = append(all[s.Parent], s.Hash)
+		}
+	}
+	return all, err
+}
+
+// replaced finds files that a run replaced and did not come to record. That is no edit: had the server gone back to what is
+// agreed since, it would be sent over that.
+func (r *round) replaced() error {
+	all, err := r.m.fetching()
+	if err != nil {
+		return err
+	}
+	for _, id := range sorted(all) {
+		l, a := r.local.ByID[id], r.agreed.ByID[id]
+		if l == nil || a == nil || l.IsFolder() {
+			continue
+		}
+		if !l.Hashed {
+			if _, err := r.read(l); err != nil {
+				return err
+			}
+		}
+		if l.Hashed && slices.Contains(all[id], l.Hash) {
+			a.Kind, a.Hash, a.Hashed, a.Size, a.Facts = l.Kind, l.Hash, true, l.Size, l.Facts
+			r.touched[id] = true
+		}
+	}
 	return nil
 }

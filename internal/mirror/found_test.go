@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sluice/internal/client"
+	"sluice/internal/state"
 )
 
 // What the simulator has found, and what a network and a watcher do to the rules, each as a small schedule of its own.
@@ -79,6 +80,40 @@ func TestOwnDeleteIsKnown(t *testing.T) {
 	runs(t, w, 0, 0)
 	want(t, "here", d.disk.names(), "d=1")
 	want(t, "there", w.server.names(), "d=1")
+}
+
+// What was fetched and not recorded is no edit, though the server has gone back to what was agreed meanwhile.
+func TestOwnFetchIsKnown(t *testing.T) {
+	w := calm(t, 2)
+	a, b := w.devices[0], w.devices[1]
+	a.disk.put("f", "1")
+	runs(t, w, 0, 0, 1)
+	a.disk.put("f", "2")
+	runs(t, w, 0, 0)
+	b.kept = &crashing{Memory: b.memory, at: func(batch *state.SyncBatch) bool { return len(batch.Nodes) > 0 }}
+	b.mirror = nil
+	if _, err := w.sync(b); !errors.Is(err, errLost) {
+		t.Fatal(err)
+	}
+	b.kept = nil
+	want(t, "B", b.disk.names(), "f=2")
+	a.disk.put("f", "1")
+	runs(t, w, 0, 0, 1, 0)
+	want(t, "A", a.disk.names(), "f=1")
+	want(t, "B", b.disk.names(), "f=1")
+}
+
+// crashing ends its engine at a record.
+type crashing struct {
+	Memory
+	at func(*state.SyncBatch) bool
+}
+
+func (c *crashing) Apply(b *state.SyncBatch) error {
+	if c.at(b) {
+		panic(crash{})
+	}
+	return c.Memory.Apply(b)
 }
 
 // A part that is looked at costs what it holds, not what the folder holds.

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -36,6 +37,9 @@ func (m *Mirror) lookAt(ctx context.Context, parts []Part) (*round, *partial, er
 	}
 	if m.whole {
 		return nil, nil, errWhole
+	}
+	if cut, err := m.fetching(); err != nil || len(cut) > 0 {
+		return nil, nil, cmp.Or(err, errWhole)
 	}
 	p := &partial{
 		m: m, nodes: make(map[int64]*state.SyncNode), news: make(map[int64]*state.SyncNews), whole: make(map[int64]bool),

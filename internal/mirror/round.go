@@ -129,6 +129,9 @@ func (m *Mirror) compare(ctx context.Context, agreed, local, remote *reconcile.T
 
 // plan plans, and reads the files that have to be read before more can be said.
 func (r *round) plan() error {
+	if err := r.replaced(); err != nil {
+		return err
+	}
 	o := reconcile.Options{Device: r.m.root.Device, Date: r.m.Now().Format("2006-01-02")}
 	for {
 		r.steps = reconcile.Plan(r.agreed, r.local, r.remote, o)
@@ -137,26 +140,33 @@ func (r *round) plan() error {
 			if s.Do != reconcile.Read {
 				continue
 			}
-			err := r.m.Folder.Hash(r.ctx, s.Local)
-			switch {
-			case err == nil:
-				read = read || s.Local.Hashed
-			case errors.Is(err, ErrMeanwhile):
-				r.again = true
-				s.Local.Unknown = true
-				read = true
-			case r.ctx.Err() != nil:
-				return r.ctx.Err()
-			default:
-				r.m.problem(Problem{Path: s.Local.Path(), Reason: "it could not be read: " + err.Error(), Err: err})
-				s.Local.Unknown = true
-				read = true
+			more, err := r.read(s.Local)
+			if err != nil {
+				return err
 			}
+			read = read || more
 		}
 		if !read {
 			return nil
 		}
 	}
+}
+
+// read reads a file, or makes it Unknown. It says whether that tells a plan more.
+func (r *round) read(l *reconcile.Entry) (more bool, err error) {
+	err = r.m.Folder.Hash(r.ctx, l)
+	switch {
+	case err == nil:
+		return l.Hashed, nil
+	case errors.Is(err, ErrMeanwhile):
+		r.again = true
+	case r.ctx.Err() != nil:
+		return false, r.ctx.Err()
+	default:
+		r.m.problem(Problem{Path: l.Path(), Reason: "it could not be read: " + err.Error(), Err: err})
+	}
+	l.Unknown = true
+	return true, nil
 }
 
 // damage finds files that a crash has cut short: as they were left but for their size. That is no edit, so the server's is

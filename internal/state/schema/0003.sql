@@ -60,7 +60,7 @@ CREATE TABLE sync_news (
 CREATE INDEX sync_news_place ON sync_news (root, parent, name);
 
 -- What was sent under a name by a commit whose reply has not come yet: should it turn up on the server, it is our own. A
--- delete has the node for parent, no name, and a hash of zeros.
+-- delete has the node for parent, no name, and a hash of zeros; what is to replace a node's file here has a hash.
 CREATE TABLE sync_sent (
   root   INTEGER NOT NULL REFERENCES sync_root ON DELETE CASCADE,
   parent INTEGER NOT NULL,
