@@ -33,6 +33,12 @@ func (s *Service) changes(c *Call, h *proto.Changes, wait bool) Outcome {
 		return fail(err)
 	}
 	if wait && len(p.entries) == 0 {
+		// What is remembered of its rights is not enough here: a device that was shut out a moment ago would hear of it
+		// at the end of the wait only. From here on a commit that shuts it out ends the wait.
+		c.Peer.checked = 0
+		if err := s.admit(c.Peer); err != nil {
+			return fail(err)
+		}
 		return Park{Seen: seen, Until: c.State.(time.Time)}
 	}
 	return reply(&proto.ChangesReply{Epoch: epoch, Journal: journal, More: more, Entries: p.entries})

@@ -21,7 +21,8 @@ type Journal interface {
 type News struct{ bell }
 
 // Follow asks the server until ctx ends. Whenever it cannot be asked, it tries again, and then tells that there may be
-// something new: what came meanwhile is not known. wake cuts a pause short.
+// something new: what came meanwhile is not known. wake cuts a pause short. A server that does not let this device in any
+// more is news too: whoever looks is told, and ends. It is told again, as the server may believe another connection for a while.
 func (n *News) Follow(ctx context.Context, j Journal, wake <-chan struct{}) {
 	var pause pauses
 	ask := client.ChangesRequest{WaitMs: newsWait.Milliseconds()}
@@ -35,6 +36,9 @@ func (n *News) Follow(ctx context.Context, j Journal, wake <-chan struct{}) {
 				n.ring()
 			}
 			continue
+		}
+		if client.ExitCode(err) == client.ExitAuth {
+			n.ring()
 		}
 		timer := time.NewTimer(pause.next())
 		select {

@@ -99,3 +99,27 @@ func TestNews(t *testing.T) {
 		}
 	}
 }
+
+// A device that is no longer logged in hears of it, and again, as long as it has not ended.
+func TestNewsOfBeingShutOut(t *testing.T) {
+	j := &journal{number: 5, moved: make(chan struct{}), refused: make(chan struct{}, 100)}
+	var n News
+	heard := n.Subscribe()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		n.Follow(ctx, j, nil)
+		close(ended)
+	}()
+	<-heard
+	j.set(5, client.NewError("changes", client.Revoked, ""))
+	for range 2 {
+		select {
+		case <-heard:
+		case <-time.After(30 * time.Second):
+			t.Fatal("nobody is told")
+		}
+	}
+	cancel()
+	<-ended
+}
