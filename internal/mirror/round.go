@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sluice/internal/client"
 	"sluice/internal/proto"
@@ -19,6 +20,8 @@ type round struct {
 	local  *reconcile.Tree
 	remote *reconcile.Tree
 	steps  []reconcile.Step
+
+	scanned int64 // when the scan of everything ended; 0: it was one of parts
 
 	up      pending
 	commits int
@@ -46,6 +49,9 @@ func (m *Mirror) round(ctx context.Context, look func() (*round, error)) (again 
 	if err != nil || r == nil {
 		return false, err
 	}
+	if err := r.found(); err != nil {
+		return false, err
+	}
 	if err := m.guard(r); err != nil {
 		return false, err
 	}
@@ -61,18 +67,38 @@ func (m *Mirror) round(ctx context.Context, look func() (*round, error)) (again 
 	return r.again, err
 }
 
+// found records that a look was made and, before the first step, that something is left to be done: whatever ends this
+// life now, it is not in sync. Rule 14.
+func (r *round) found() error {
+	root := r.m.root
+	if r.scanned != 0 {
+		root.Scanned = r.scanned
+	}
+	if root.Synced == root.Journal && root.Synced > 0 && slices.ContainsFunc(r.steps, todo) {
+		root.Synced--
+	}
+	if root == r.m.root {
+		return nil
+	}
+	if err := r.m.State.Apply(&state.SyncBatch{Root: &root}); err != nil {
+		return err
+	}
+	r.m.root = root
+	return nil
+}
+
+// todo says whether a step changes anything but what is remembered.
+func todo(s reconcile.Step) bool {
+	return s.Do != reconcile.Agree && s.Do != reconcile.Forget && s.Do != reconcile.Read
+}
+
 // look reads both sides and plans.
 func (m *Mirror) look(ctx context.Context) (*round, error) {
 	local, err := m.scan(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	root := m.root
-	root.Scanned = m.Now().UnixNano()
-	if err := m.State.Apply(&state.SyncBatch{Root: &root}); err != nil {
-		return nil, err
-	}
-	m.root = root
+	scanned := m.Now().UnixNano()
 	if _, err := m.follow(ctx); err != nil {
 		return nil, err
 	}
@@ -81,6 +107,7 @@ func (m *Mirror) look(ctx context.Context) (*round, error) {
 		return nil, err
 	}
 	r := m.compare(ctx, agreed, local, remote)
+	r.scanned = scanned
 	if err := r.resolved(); err != nil {
 		return nil, err
 	}
@@ -210,7 +237,7 @@ func (m *Mirror) find(ctx context.Context) error {
 	if m.ready {
 		return nil
 	}
-	if err := m.findHere(); err != nil {
+	if err := m.findHere(true); err != nil {
 		return err
 	}
 	if err := m.findThere(ctx, true); err != nil {
@@ -224,7 +251,7 @@ func (m *Mirror) find(ctx context.Context) error {
 	return nil
 }
 
-func (m *Mirror) findHere() error {
+func (m *Mirror) findHere(mark bool) error {
 	got, err := m.Folder.Marker()
 	if err != nil {
 		return err
@@ -232,6 +259,9 @@ func (m *Mirror) findHere() error {
 	known := Marker{m.root.Dev, m.root.Ino, m.root.Mark}
 	switch {
 	case known == Marker{}, m.Options.Limit.Sure && known != got:
+		if !mark {
+			return nil
+		}
 		if got.Mark == "" {
 			if err := m.Folder.SetMark(fmt.Sprintf("%s/%d", m.root.Server, got.Ino)); err != nil {
 				return err

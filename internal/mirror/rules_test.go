@@ -455,10 +455,15 @@ func TestRule14InSync(t *testing.T) {
 		return d.memory.root.Scanned != 0 && d.memory.root.Synced == d.memory.root.Journal && d.memory.root.Synced != 0
 	}
 	d.disk.put("f", "1")
+	d.disk.put("folder/", "")
+	d.disk.put("folder/in it/", "")
 	if synced() {
 		t.Error("before the first run")
 	}
 	runs(t, w, 0, 0)
+	if _, news, err := d.memory.Count(); err != nil || news != 0 {
+		t.Errorf("after it: %d names of the server are still to come, %v", news, err)
+	}
 	if !synced() || d.memory.root.Synced != w.server.journal {
 		t.Errorf("after it: %+v, the server is at %d", d.memory.root, w.server.journal)
 	}
@@ -470,6 +475,17 @@ func TestRule14InSync(t *testing.T) {
 		t.Error("what came could not be written")
 	}
 	d.disk.full = false
+	runs(t, w, 0, 0)
+	if !synced() {
+		t.Error("when it could")
+	}
+	d.disk.put("h", "1")
+	w.server.room = 0
+	runs(t, w, client.ExitSpace, 0)
+	if synced() {
+		t.Error("what is new here could not be sent")
+	}
+	w.server.room = -1
 	runs(t, w, 0, 0)
 	if !synced() {
 		t.Error("in the end")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"sluice/internal/client"
 	"sluice/internal/reconcile"
 )
 
@@ -19,22 +20,40 @@ type Planned struct {
 // Diff says what a run would do, and does nothing of it. Files whose content has to be known are read.
 func (m *Mirror) Diff(ctx context.Context) ([]Planned, []Problem, error) {
 	m.begin()
-	if err := m.find(ctx); err != nil {
-		return nil, nil, err
-	}
-	r, err := m.look(ctx)
+	r, err := m.peek(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	var list []Planned
 	for i := range r.steps {
 		s := &r.steps[i]
-		if s.Do == reconcile.Agree || s.Do == reconcile.Forget || s.Do == reconcile.Read {
+		if !todo(*s) {
 			continue
 		}
 		list = append(list, planned(s))
 	}
 	return list, m.result.Problems, nil
+}
+
+// peek looks at both sides and makes nothing on either: a folder that is not on the server yet is taken for an empty one.
+func (m *Mirror) peek(ctx context.Context) (*round, error) {
+	if !m.ready {
+		if err := m.findHere(false); err != nil {
+			return nil, err
+		}
+		switch err := m.findThere(ctx, false); {
+		case client.CodeOf(err) == client.NotFound:
+			local, err := m.scan(ctx, nil)
+			if err != nil {
+				return nil, err
+			}
+			r := m.compare(ctx, rooted(0), local, rooted(0))
+			return r, r.plan()
+		case err != nil:
+			return nil, err
+		}
+	}
+	return m.look(ctx)
 }
 
 func planned(s *reconcile.Step) Planned {
