@@ -69,34 +69,48 @@ func start(t *testing.T, data string, more ...string) *server {
 // startServer runs a server on data as it is.
 func startServer(t *testing.T, data string, more ...string) *server {
 	t.Helper()
-	s := &server{t: t, data: data, log: &logBuffer{}, ended: make(chan struct{})}
-	s.command = s.serveCommand(more...)
-	s.command.Stdout, s.command.Stderr = s.log, s.log
-	// Workers keep writing to the log after the parent was killed: do not wait for them.
-	s.command.WaitDelay = time.Second
-	if err := s.command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { s.command.Wait(); close(s.ended) }()
+	s := &server{t: t, data: data, log: &logBuffer{}}
 	t.Cleanup(func() {
 		s.kill()
 		if t.Failed() {
 			t.Logf("server log:\n%s", tail(s.log.String(), 6000))
 		}
 	})
+	s.launch(more...)
+	return s
+}
+
+// again kills the server and starts it anew on its address.
+func (s *server) again(more ...string) {
+	s.t.Helper()
+	s.kill()
+	s.launch(append(more, "--listen", s.address)...)
+}
+
+// launch runs the program and waits until it is ready.
+func (s *server) launch(more ...string) {
+	s.t.Helper()
+	s.command = s.serveCommand(more...)
+	s.command.Stdout, s.command.Stderr = s.log, s.log
+	// Workers keep writing to the log after the parent was killed: do not wait for them.
+	s.command.WaitDelay = time.Second
+	must(s.t, s.command.Start())
+	ended := make(chan struct{})
+	s.ended = ended
+	go func(c *exec.Cmd) { c.Wait(); close(ended) }(s.command)
 	deadline := time.Now().Add(30 * time.Second)
 	for {
-		if st, err := s.status(); err == nil && len(st.Listen) > 0 && st.ready() {
+		if st, err := s.status(); err == nil && st.Pid == s.command.Process.Pid && len(st.Listen) > 0 && st.ready() {
 			s.address = st.Listen[0]
-			return s
+			return
 		}
 		select {
 		case <-s.ended:
-			t.Fatalf("the server ended at its start:\n%s", s.log)
+			s.t.Fatalf("the server ended at its start:\n%s", s.log)
 		default:
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the server did not come up in 30 s:\n%s", s.log)
+			s.t.Fatalf("the server did not come up in 30 s:\n%s", s.log)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -121,6 +135,9 @@ func tail(s string, n int) string {
 
 // kill ends the parent with SIGKILL, if it still runs, and waits for the workers to be gone.
 func (s *server) kill() {
+	if s.ended == nil { // it was never started
+		return
+	}
 	select {
 	case <-s.ended:
 		return
