@@ -2,11 +2,13 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
 	"sluice/internal/delta"
 	"sluice/internal/hash"
+	"sluice/internal/mapped"
 	"sluice/internal/proto"
 )
 
@@ -72,9 +74,22 @@ func (u *upload) plan(ctx context.Context, index int64, careful bool, buf []byte
 	if careful {
 		all = l.sums.of(ctx)
 	}
-	chunk := hash.NewChunk(index)
+	var chunk *hash.Chunk
+	var matches []delta.Match
+	var wrong int
 	seen := func(b []byte) { chunk.Write(b) }
-	matches, wrong, err := l.scan.Part(u.source.f, from, to, u.size, all, buf, seen)
+	start, end := l.scan.Span(from, to, u.size)
+	err = onFile(u.source.f, func(fd int) error {
+		return mapped.Range(fd, start, end-start, func(span []byte) (err error) {
+			chunk = hash.NewChunk(index)
+			matches, wrong, err = l.scan.PartOf(span, from, to, u.size, all, seen)
+			return err
+		})
+	})
+	if errors.Is(err, mapped.ErrNone) || errors.Is(err, mapped.ErrFault) {
+		chunk = hash.NewChunk(index)
+		matches, wrong, err = l.scan.Part(u.source.f, from, to, u.size, all, buf, seen)
+	}
 	if err != nil {
 		return Hash{}, nil, u.source.changed(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
@@ -53,9 +54,19 @@ func compare(t testing.TB, content, file []byte, piece int64, sums Sum) (found i
 	for from := int64(0); from < size; from += piece {
 		to := min(from+piece, size)
 		var seen []byte
+		shift := scan.shift.Load()
 		matches, bad, err := scan.Part(bytes.NewReader(file), from, to, size, sums, buf, func(b []byte) { seen = append(seen, b...) })
 		if err != nil {
 			t.Fatal(err)
+		}
+		// What is in memory is compared as what is read, by a scan that knows as much.
+		var shown []byte
+		start, end := scan.Span(from, to, size)
+		fresh := NewScan(scan.signature)
+		fresh.shift.Store(shift)
+		again, _, err := fresh.PartOf(file[start:end], from, to, size, sums, func(b []byte) { shown = append(shown, b...) })
+		if err != nil || !slices.Equal(again, matches) || !bytes.Equal(shown, file[from:to]) {
+			t.Fatalf("part %d..%d in memory: %v, %v, as read %v", from, to, err, again, matches)
 		}
 		if !bytes.Equal(seen, file[from:to]) {
 			t.Fatalf("part %d..%d: what was shown is not the part", from, to)

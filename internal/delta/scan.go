@@ -36,15 +36,28 @@ type Sum func(block int64) (uint64, error)
 // without (nil) the ends alone. It reads the file once, from a block before the part to a block behind it, and shows seen (if
 // it is not nil) the part's own bytes, in order, in pieces. buf has Buffer bytes at least.
 func (c *Scan) Part(r io.ReaderAt, from, to, size int64, sums Sum, buf []byte, seen func([]byte)) (found []Match, wrong int, err error) {
-	s := c.signature
-	start := max(0, from-s.block)
+	return c.part(r, from, to, size, sums, buf, seen)
+}
+
+func (c *Scan) part(r io.ReaderAt, from, to, size int64, sums Sum, buf []byte, seen func([]byte)) (found []Match, wrong int, err error) {
+	start, end := c.Span(from, to, size)
 	p := part{
-		scan: c, s: s, sums: sums, from: from, to: to, size: size, at: start,
+		scan: c, s: c.signature, sums: sums, from: from, to: to, size: size, at: start,
 		credit: credit,
-		view:   view{r: r, buf: buf, base: start, end: start, limit: min(size, to+s.block), from: from, to: to, seen: seen},
+		view:   view{r: r, buf: buf, base: start, end: start, limit: end, from: from, to: to, seen: seen},
 	}
 	err = p.run()
 	return p.found, p.wrong, err
+}
+
+// Span is what Part reads, and PartOf wants to have in memory, for a part: a block more on each side, as far as the file goes.
+func (c *Scan) Span(from, to, size int64) (start, end int64) {
+	return max(0, from-c.signature.block), min(size, to+c.signature.block)
+}
+
+// PartOf is Part for a file whose Span is in memory already.
+func (c *Scan) PartOf(span []byte, from, to, size int64, sums Sum, seen func([]byte)) (found []Match, wrong int, err error) {
+	return c.part(nil, from, to, size, sums, span, seen)
 }
 
 // credit is how many bytes may be compared in vain before any was passed.

@@ -4,7 +4,7 @@ import "io"
 
 // view is the part of a file that lies in memory: it only moves forward, and every byte is read once.
 type view struct {
-	r        io.ReaderAt
+	r        io.ReaderAt // nil: all of it is in buf from the beginning
 	buf      []byte
 	base     int64 // where buf begins in the file
 	end      int64 // where what was read ends
@@ -17,6 +17,9 @@ type view struct {
 // calls.
 const readAtOnce = 64 << 10
 
+// shownAhead is how far what is in memory is shown before it is compared: it is in the cache still then.
+const shownAhead = 256 << 10
+
 // need reads on until the bytes up to end, at most limit, are there. Those before keep are given up if room is needed.
 func (v *view) need(keep, end int64) error {
 	if end <= v.end {
@@ -27,10 +30,16 @@ func (v *view) need(keep, end int64) error {
 		copy(v.buf, v.buf[keep-v.base:v.end-v.base])
 		v.base = keep
 	}
-	for more := v.buf[v.end-v.base:]; len(more) > 0 && v.end < v.limit; {
+	more := v.buf[v.end-v.base:]
+	if v.r == nil {
+		more = more[:min(int64(len(more)), end-v.end+shownAhead)]
+	}
+	for len(more) > 0 && v.end < v.limit {
 		part := more[:min(int64(len(more)), readAtOnce, v.limit-v.end)]
-		if err := readFull(v.r, part, v.end); err != nil {
-			return err
+		if v.r != nil {
+			if err := readFull(v.r, part, v.end); err != nil {
+				return err
+			}
 		}
 		from := min(max(v.from-v.end, 0), int64(len(part)))
 		to := max(min(v.to-v.end, int64(len(part))), from)

@@ -26,10 +26,10 @@ var allowed = map[string]string{
 	"reconcile":      "proto",
 	"syncer":         "client proto state hash mirror reconcile",
 	"handler":        "store proto",
-	"client":         "proto splice hash proof delta state",
-	"store":          "db hash proof delta",
+	"client":         "proto splice hash proof delta state mapped",
+	"store":          "db hash proof delta mapped",
 	"state":          "db",
-	"proto":          "", "splice": "", "poll": "", "handoff": "", "secure": "", "stats": "", "db": "", "cli": "", "hash": "", "proof": "", "delta": "", "watch": "", "ask": "",
+	"proto":          "", "splice": "", "poll": "", "handoff": "", "secure": "", "stats": "", "db": "", "cli": "", "hash": "", "proof": "", "delta": "", "mapped": "", "watch": "", "ask": "",
 	"rooms": "",
 }
 

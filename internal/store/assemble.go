@@ -1,12 +1,14 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
 
 	"sluice/internal/db"
 	"sluice/internal/hash"
+	"sluice/internal/mapped"
 )
 
 // Range is a part of a chunk that is put together here.
@@ -138,8 +140,8 @@ func (a *Assembly) Finish() error {
 	return a.chunk.finish(a.build)
 }
 
-// build puts the ranges in their places. What is copied is hashed in memory, between the read and the write; what shares its
-// extents with another file, or came out of the body, is read back.
+// build puts the ranges in their places. What is copied is hashed in memory and written from there; what shares its extents with
+// another file, or came out of the body, is read back.
 func (a *Assembly) build() error {
 	s, fd := a.chunk.s, a.chunk.fd
 	s.verifying <- struct{}{}
@@ -190,15 +192,36 @@ func (a *Assembly) copy(fd int, at int64, r Range, window []byte, h *hash.Chunk)
 	if err := allocate(fd, at+shared, r.Length-shared); err != nil {
 		return err
 	}
-	for done := shared; done < r.Length; {
-		b := window[:min(int64(len(window)), r.Length-done)]
-		for read := 0; read < len(b); read += readPiece {
-			part := b[read:min(read+readPiece, len(b))]
-			if err := f.ReadAt(part, r.Offset+done+int64(read)); err != nil {
+	r.Offset, r.Length, at = r.Offset+shared, r.Length-shared, at+shared
+	if r.Length < mapped.Least {
+		return copyThrough(fd, at, f, r, window, h)
+	}
+	err := mapped.Range(f.FD(), f.Base()+r.Offset, r.Length, func(b []byte) error {
+		for len(b) > 0 {
+			part := b[:min(len(b), chunkWindow)]
+			h.Write(part)
+			if err := writeAt(fd, part, at); err != nil {
 				return err
 			}
-			h.Write(part)
+			at += int64(len(part))
+			b = b[len(part):]
 		}
+		return nil
+	})
+	if errors.Is(err, mapped.ErrNone) {
+		return copyThrough(fd, at, f, r, window, h)
+	}
+	return err
+}
+
+// copyThrough copies a range that is short, or cannot be had as memory.
+func copyThrough(fd int, at int64, f *File, r Range, window []byte, h *hash.Chunk) error {
+	for done := int64(0); done < r.Length; {
+		b := window[:min(int64(len(window)), r.Length-done)]
+		if err := f.ReadAt(b, r.Offset+done); err != nil {
+			return err
+		}
+		h.Write(b)
 		if err := writeAt(fd, b, at+done); err != nil {
 			return err
 		}

@@ -26,7 +26,6 @@ const (
 	chunkWindow  = 256 << 10 // bytes of a large one: they stay in the cache between the read and the hash
 	scrubWindow  = 1 << 20   // a larger content is read in pieces
 	scrubBatch   = 200       // contents after which a scrub notes how far it came
-	readPiece    = 64 << 10  // bytes read at once to be copied: they are in the first cache still when they are hashed
 	syncsAtOnce  = 8         // files of one batch being synced: the disk writes them together, more only queue
 	filesKept    = 256       // open descriptors of the read cache
 	placesKept   = 1 << 16   // remembered locations, in two generations
