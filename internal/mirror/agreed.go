@@ -106,11 +106,14 @@ func (r *round) forget(id int64) {
 
 // record writes what has changed: first what is here is made durable.
 func (r *round) record() error {
+	if len(r.touched) == 0 && r.batch.Empty() {
+		return nil
+	}
 	if r.unsynced {
 		if err := r.m.Folder.Sync(); err != nil {
 			return err
 		}
-		r.unsynced = false
+		r.unsynced, r.m.durable = false, true
 	}
 	ids := make([]int64, 0, len(r.touched))
 	for id := range r.touched {

@@ -60,6 +60,9 @@ type Mirror struct {
 	ready  bool // both folders were found in this life
 	whole  bool // the server was listed anew: parts do not tell what that means for what is here
 	result *Result
+
+	// What was done here is durable, what a life before this one did too. Before, nothing is recorded that relies on it.
+	durable bool
 }
 
 // Open makes a Mirror of what is remembered. It asks nobody else yet.

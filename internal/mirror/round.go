@@ -47,6 +47,7 @@ func (m *Mirror) round(ctx context.Context, look func() (*round, error)) (again 
 	m.result.Rounds++
 	r, err := look()
 	if err != nil || r == nil {
+		m.result.Journal = m.root.Journal
 		return false, err
 	}
 	if err := r.found(); err != nil {
@@ -102,6 +103,9 @@ func (m *Mirror) look(ctx context.Context) (*round, error) {
 	if _, err := m.follow(ctx); err != nil {
 		return nil, err
 	}
+	if same, err := m.same(local); err != nil || same {
+		return &round{m: m, ctx: ctx, scanned: scanned}, err
+	}
 	agreed, remote, err := m.load()
 	if err != nil {
 		return nil, err
@@ -144,7 +148,7 @@ func (m *Mirror) scan(ctx context.Context, parts []Part) (*reconcile.Tree, error
 
 // compare makes a round of three trees.
 func (m *Mirror) compare(ctx context.Context, agreed, local, remote *reconcile.Tree) *round {
-	r := &round{m: m, ctx: ctx, agreed: agreed, local: local, remote: remote, touched: make(map[int64]bool)}
+	r := &round{m: m, ctx: ctx, agreed: agreed, local: local, remote: remote, touched: make(map[int64]bool), unsynced: !m.durable}
 	r.up.init()
 	local.Root.Mode, local.Root.Mtime = 0, 0
 	agreed.Root.Facts = local.Root.Facts
@@ -241,10 +245,6 @@ func (m *Mirror) find(ctx context.Context) error {
 		return err
 	}
 	if err := m.findThere(ctx, true); err != nil {
-		return err
-	}
-	// What a life before this one did here may not be durable, and is now relied on.
-	if err := m.Folder.Sync(); err != nil {
 		return err
 	}
 	m.ready = true
