@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -15,6 +16,9 @@ type machine struct {
 	t   *testing.T
 	dir string
 	env []string
+
+	space string               // the network namespace its programs run in; empty: this one
+	user  *syscall.SysProcAttr // whose they are; nil: ours
 }
 
 // result is how a client command ended.
@@ -46,6 +50,10 @@ func bareMachine(t *testing.T) *machine {
 // command prepares a client command.
 func (m *machine) command(args ...string) *exec.Cmd {
 	c := exec.Command(filepath.Join(programs, "sluice"), args...)
+	if m.space != "" { // it becomes the program, under the same number
+		c = exec.Command("ip", append([]string{"netns", "exec", m.space, c.Path}, args...)...)
+	}
+	c.SysProcAttr = m.user
 	c.Env = m.env
 	c.Dir = m.dir
 	return c
