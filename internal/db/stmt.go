@@ -221,6 +221,9 @@ func (c *conn) statement(sql string) (*statement, error) {
 // done gives a statement back.
 func (c *conn) done(s *statement) {
 	s.busy = false
+	for i := range s.args {
+		s.args[i].Value = nil // a hash may lie in the last of 100,000 rows, and would keep them all
+	}
 	if s.single {
 		s.s.Close()
 	}

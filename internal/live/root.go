@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -218,6 +219,7 @@ func (r *Root) look(ctx context.Context) (wait time.Duration, err error) {
 	r.todo = work{}
 	if all {
 		r.whole = time.Now()
+		debug.FreeOSMemory() // all names were in memory, and are not for a day
 	}
 	r.mu.Lock()
 	r.done = r.taken

@@ -61,7 +61,10 @@ func (m *Mirror) lookAt(ctx context.Context, parts []Part) (*round, *partial, er
 	}
 	all := append(append(append([]Part{}, parts...), places...), due...)
 	if len(all) == 0 {
-		return nil, p, nil
+		if len(p.news) > 0 { // of nothing that has a place
+			_, _, err = p.trees()
+		}
+		return nil, p, err
 	}
 	local, err := m.scan(ctx, all)
 	if err != nil {
@@ -78,7 +81,7 @@ func (m *Mirror) lookAt(ctx context.Context, parts []Part) (*round, *partial, er
 			return nil, nil, errWhole
 		}
 	}
-	agreed, remote, err := p.trees(local)
+	agreed, remote, err := p.trees()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -273,7 +276,7 @@ func (p *partial) moved(c *reconcile.Entry) (found *state.SyncNode, err error) {
 }
 
 // trees makes trees of what was read.
-func (p *partial) trees(local *reconcile.Tree) (agreed, remote *reconcile.Tree, err error) {
+func (p *partial) trees() (agreed, remote *reconcile.Tree, err error) {
 	for _, id := range sorted(p.news) { // the folders that news stand in
 		if n := p.news[id]; !n.Deleted && n.Parent != p.m.root.Node && p.news[n.Parent] == nil {
 			if _, err := p.node(n.Parent); err != nil {
