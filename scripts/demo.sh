@@ -1,6 +1,6 @@
 #!/bin/sh
 # Starts a server on an embedded database in a temporary folder, logs in, sends a folder up, brings it back, compares the
-# two and leaves nothing behind. DIR chooses the folder; by default the Go source tree, else a tree it makes.
+# two, keeps two small folders in step, and leaves nothing behind. DIR chooses the folder; by default the Go source tree, else a tree it makes.
 set -eu
 bin=$(pwd)/bin
 work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-demo.XXXXXX")
@@ -70,6 +70,18 @@ echo "   identical: every byte, name, mode and time"
 echo "6. send it up again: nothing changed"
 "$bin/sluice" push "$dir" home:demo
 
+echo "7. keep two folders in step: a file from each to the other, and one that is changed"
+mkdir "$work/one" "$work/two"
+echo "from one" >"$work/one/a"
+echo "from two" >"$work/two/b"
+"$bin/sluice" sync "$work/one" home:docs
+"$bin/sluice" sync "$work/two" home:docs
+echo "changed in two" >>"$work/two/a"
+"$bin/sluice" sync "$work/two"
+"$bin/sluice" sync "$work/one"
+diff -r "$work/one" "$work/two"
+echo "   identical; with --watch they stay so"
+
 cat <<EOF
 
 That was Sluice. To keep a server of your own:
@@ -78,7 +90,7 @@ That was Sluice. To keep a server of your own:
     sluiced user add YOU               # makes /var/lib/sluice and asks for a password
     sluiced &
     sluice login sluice+plain://127.0.0.1 --user YOU
-    sluice push ~/docs home:docs
+    sluice sync ~/docs home:docs --watch
 
 README.md goes on with two machines. Nothing of this demo is left.
 EOF
