@@ -17,11 +17,11 @@ func ChunkValue(b []byte, index int64) [32]byte {
 type Chunk struct{ t tree }
 
 // NewChunk begins chunk index of a content.
-func NewChunk(index int64) *Chunk { return &Chunk{tree{first: uint64(index) * groups, part: true}} }
+func NewChunk(index int64) *Chunk { return &Chunk{tree{first: uint64(index) * groups}} }
 
 // Write adds b, at most ChunkSize bytes in all. It takes all of b and never fails.
 func (c *Chunk) Write(b []byte) (int, error) {
-	if c.t.length()+uint64(len(b)) > ChunkSize {
+	if c.t.count*group+uint64(c.t.have)+uint64(len(b)) > ChunkSize {
 		panic("BUG: more bytes than a chunk has")
 	}
 	c.t.write(b)
@@ -29,7 +29,7 @@ func (c *Chunk) Write(b []byte) (int, error) {
 }
 
 // Value is the chaining value of what was written so far.
-func (c *Chunk) Value() [32]byte { return toBytes(c.t.value()) }
+func (c *Chunk) Value() [32]byte { return value(c.t.top()) }
 
 // Root is the hash of a content of len(values) >= 2 chunks from their values, in order. Size is the content's, which
 // must be of so many chunks.

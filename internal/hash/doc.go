@@ -10,8 +10,5 @@
 // It works because 8 MiB is 8,192 of BLAKE3's own 1 KiB chunks, a power of two: every chunk of ours but the last is a
 // complete subtree. A content of a single chunk has no such parent; its hash is Sum.
 //
-// Where the processor has AVX-512, whole groups of 16 KiB are compressed by code of our own, sixteen of BLAKE3's chunks or
-// parents at once; elsewhere, and at the ends, by lukechampine.com/blake3/guts.
-//
 // Both sides use the package; it knows nothing of files, sockets or requests and imports nothing of ours.
 package hash
