@@ -16,6 +16,7 @@ import (
 	"sluice/internal/client"
 	"sluice/internal/live"
 	"sluice/internal/mirror"
+	"sluice/internal/proto"
 	"sluice/internal/reconcile"
 	"sluice/internal/state"
 	"sluice/internal/syncer"
@@ -30,6 +31,7 @@ type syncFlags struct {
 	maxDelete string
 	hashFirst bool
 	device    string
+	sets      []string // names of folders that are sets; nil: those that are remembered
 	dry       bool
 }
 
@@ -41,6 +43,7 @@ func (s *syncFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&s.maxDelete, "max-delete", "", "stop before deleting more than `N` names, or P% of them")
 	filterFlags(f, &s.filter)
 	f.StringVar(&s.device, "device", "", "what this device is called in the names of conflicts (default: the host's name)")
+	f.StringArrayVar(&s.sets, "set", nil, "folders of this `NAME` go as one thing with all they hold; may be repeated, '' is none; remembered (default .git)")
 	hashFirstFlag(f, &s.hashFirst)
 	dryRun(f, &s.dry)
 }
@@ -54,7 +57,8 @@ func (p *program) syncCommand() *cobra.Command {
 sides changed a file, the server's keeps the name and this device's becomes "name (conflict DEVICE DATE).ext"; nothing is
 lost. A file that was edited on one side and deleted on the other stays. The first time, both folders are merged by
 content. What .sluiceignore says, in any folder and by gitignore's rules, is left alone; .sluiceignore.local likewise, and
-is itself not synced. A folder that was synced before needs no REMOTE:PATH.`,
+is itself not synced. A repository's .git, and any folder named by --set, goes as one thing with all it holds, once it has
+been left alone for three seconds, so that it never is a mixture of two states. A folder that was synced before needs no REMOTE:PATH.`,
 		Example: `  sluice sync ~/docs home:docs                 once
   sluice sync ~/docs home:docs --watch         until interrupted, within a second
   sluice sync -n ~/docs                        what would it do?
@@ -75,6 +79,11 @@ type pair struct {
 }
 
 func (p *program) sync(ctx context.Context, args []string, flags *syncFlags) error {
+	for _, name := range flags.sets {
+		if err := proto.CheckName(name); name != "" && err != nil {
+			return usagef("--set: %v", err)
+		}
+	}
 	limit, err := reconcile.ParseLimit(flags.maxDelete)
 	if err != nil {
 		return usagef("--max-delete: %v", err)
@@ -296,6 +305,7 @@ func (s *syncing) remembered(pair pair) (*state.Sync, error) {
 	}
 	return s.state.Sync(&state.SyncRoot{
 		Remote: pair.place.remote, Server: at.Server, Path: strings.Join(pair.place.names, "/"), Dir: pair.dir, Device: s.device(),
+		Sets: defaultSets,
 	})
 }
 
@@ -357,14 +367,19 @@ func (s *syncing) mirror(ctx context.Context, pair pair, progress *syncer.Progre
 	if err != nil {
 		return nil, nil, err
 	}
-	folder, err := syncer.OpenFolder(pair.dir, syncer.FolderOptions{Filter: &s.flags.filter, Look: s.look || s.flags.dry})
+	sets, err := s.sets(remembered)
+	if err != nil {
+		return nil, nil, err
+	}
+	folder, err := syncer.OpenFolder(pair.dir, syncer.FolderOptions{Filter: &s.flags.filter, Sets: sets, Look: s.look || s.flags.dry})
 	if err != nil {
 		return nil, nil, err
 	}
 	contents := syncer.NewContents(folder, syncer.ContentsOptions{Server: server.Remote, HashFirst: s.flags.hashFirst, Progress: progress})
 	m, err := mirror.Open(mirror.Config{
 		Folder: folder, Contents: contents, Server: server.Remote, State: remembered, Device: s.flags.device,
-		Options: mirror.Options{Limit: s.limit},
+		Options: mirror.Options{Limit: s.limit, Sets: sets, Quiet: quiet},
+		Sleep:   s.pause(),
 		Events:  s.p.syncEvent,
 	})
 	if err != nil {

@@ -233,7 +233,11 @@ func (r *Root) look(ctx context.Context) (wait time.Duration, err error) {
 		r.set("", "", time.Time{})
 		return 0, nil
 	}
-	wait = 10 * r.failed.next()
+	if result.Quiet > 0 { // there may be other failures: they are tried again with it
+		wait = result.Quiet + 50*time.Millisecond
+	} else {
+		wait = 10 * r.failed.next()
+	}
 	r.set(Failing, "", time.Now().Add(wait))
 	return wait, nil
 }

@@ -18,7 +18,7 @@ func (r *round) settle(l, rem *reconcile.Entry) {
 	a := r.agreed.ByID[rem.ID]
 	placed := l.Name == rem.Name && l.Parent != nil && rem.Parent != nil && l.Parent.ID == rem.Parent.ID
 	content := l.Kind == rem.Kind && (l.IsFolder() || l.Hashed && l.Hash == rem.Hash)
-	meta := l.Mode == rem.Mode && (l.IsFolder() || l.Mtime == rem.Mtime)
+	meta := l.Mode == rem.Mode && (l.IsFolder() || l.Kind == reconcile.KindSet || l.Mtime == rem.Mtime)
 	if a == nil {
 		if !placed || !content {
 			return
@@ -61,6 +61,9 @@ func (r *round) agree(l, rem *reconcile.Entry) {
 	a.Kind, a.Hash, a.Hashed, a.Size, a.Mode, a.Mtime, a.Version = rem.Kind, rem.Hash, rem.Hashed, rem.Size, rem.Mode, rem.Mtime, rem.Version
 	a.Facts = l.Facts
 	r.touched[rem.ID] = true
+	if rem.Kind == reconcile.KindSet {
+		r.agreeSet(l, rem)
+	}
 }
 
 // hang gives an agreed entry the place of the server's. Its folder must be agreed before it.
@@ -97,6 +100,7 @@ func (r *round) forget(id int64) {
 	if a == nil {
 		return
 	}
+	r.forgetSet(a)
 	delete(r.agreed.ByID, id)
 	if a.Parent != nil && a.Parent.Children[a.Name] == a {
 		delete(a.Parent.Children, a.Name)
@@ -131,7 +135,7 @@ func (r *round) record() error {
 
 // rows makes the rows of one node: of what is agreed, and of what the server has otherwise.
 func (r *round) rows(id int64) {
-	a, rem := r.agreed.ByID[id], r.remote.ByID[id]
+	a, rem := r.agreed.ByID[id], r.onServer(id)
 	if a == nil {
 		r.batch.Forget = append(r.batch.Forget, id)
 	} else {
@@ -150,7 +154,7 @@ func (r *round) rows(id int64) {
 
 func sameEntry(a, rem *reconcile.Entry) bool {
 	x, y := rowOf(a), rowOf(rem)
-	if a.Kind == proto.KindFolder {
+	if a.Kind == proto.KindFolder || a.Kind == reconcile.KindSet {
 		x.Mtime = y.Mtime
 	}
 	return x == y

@@ -35,12 +35,16 @@ type Config struct {
 	Device   string           // in conflict names; empty: as it was recorded first
 	Now      func() time.Time // for labels and pauses only, never for an order; nil: the system's
 	Options  Options
-	Events   func(Event) // called as things are done, from the goroutine that called Run; may be nil
+	Sleep    func(ctx context.Context, d time.Duration) error // for Run, to wait for sets that are not quiet yet; nil: it does not
+	Events   func(Event)                                      // called as things are done, from the goroutine that called Run; may be nil
 }
 
 // Options are what a user can ask for.
 type Options struct {
-	Limit reconcile.Limit // of deletes; Sure: all safety stops were seen, and are to be passed
+	Limit    reconcile.Limit // of deletes; Sure: all safety stops were seen, and are to be passed
+	Sets     []string        // names of folders that are one thing with all they hold
+	Quiet    time.Duration   // how long a set must have been left alone before it is sent
+	SetBatch int             // how many changes of a set go in one commit; 0: 900
 }
 
 // Event tells of one thing that was done, or could not be.
@@ -57,8 +61,9 @@ type Event struct {
 type Mirror struct {
 	Config
 	root   state.SyncRoot
-	ready  bool // both folders were found in this life
-	whole  bool // the server was listed anew: parts do not tell what that means for what is here
+	ready  bool          // both folders were found in this life
+	whole  bool          // the server was listed anew: parts do not tell what that means for what is here
+	waits  time.Duration // until the sets that were not quiet are
 	result *Result
 
 	// What was done here is durable, what a life before this one did too. Before, nothing is recorded that relies on it.
@@ -90,6 +95,9 @@ func Open(c Config) (*Mirror, error) {
 // maxRounds bounds a run: what is refused so often keeps changing.
 const maxRounds = 10
 
+// maxSleep is how long a Run waits for sets to become quiet.
+const maxSleep = 30 * time.Second
+
 // Run makes both sides the same: rounds until nothing is left. The Result is never nil and tells what was done also
 // where the error ended it; without an error its ExitCode may still be one.
 func (m *Mirror) Run(ctx context.Context) (*Result, error) {
@@ -99,12 +107,21 @@ func (m *Mirror) Run(ctx context.Context) (*Result, error) {
 
 // run makes rounds of all.
 func (m *Mirror) run(ctx context.Context) error {
-	for range maxRounds {
+	slept := time.Duration(0)
+	for rounds := 0; rounds < maxRounds; {
 		again, err := m.round(ctx, func() (*round, error) { return m.look(ctx) })
 		if err != nil {
 			return err
 		}
-		if !again {
+		switch d := m.waits + time.Second/20; {
+		case again:
+			rounds++
+		case m.waits > 0 && m.Sleep != nil && slept < maxSleep:
+			if err := m.Sleep(ctx, d); err != nil {
+				return err
+			}
+			slept += d
+		default:
 			m.whole = false
 			return m.finish(nil)
 		}

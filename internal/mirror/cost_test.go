@@ -214,3 +214,9 @@ func TestOneOfManyIsCheap(t *testing.T) {
 		t.Errorf("a round for one changed file takes %s, a look at all of them %s", cost, second)
 	}
 }
+
+func (s *many) DeleteSet(context.Context, string, *reconcile.Entry) error { panic("there are no sets") }
+
+func (s *many) FetchSet(context.Context, WantedSet) (*reconcile.Entry, error) {
+	panic("there are no sets")
+}

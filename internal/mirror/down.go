@@ -64,7 +64,7 @@ func (r *round) downMove(s *reconcile.Step, parent *reconcile.Entry, name string
 		return nil
 	}
 	from, to := l.Path(), child(parent, name)
-	facts, err := r.m.Folder.Move(from, to, l)
+	facts, err := r.m.Folder.Move(from, to, plain(l))
 	if done, err := r.tried(s, from, err); !done {
 		return err
 	}
@@ -102,7 +102,13 @@ func (r *round) downSet(s *reconcile.Step) error {
 func (r *round) downDelete(s *reconcile.Step) error {
 	l := s.Local
 	path := l.Path()
-	if done, err := r.tried(s, path, r.m.Folder.Delete(path, l)); !done {
+	var err error
+	if l.Kind == reconcile.KindSet {
+		err = r.m.Folder.DeleteSet(r.ctx, path, r.whole(l))
+	} else {
+		err = r.m.Folder.Delete(path, l)
+	}
+	if done, err := r.tried(s, path, err); !done {
 		return err
 	}
 	r.unsynced = true
@@ -127,7 +133,7 @@ func (r *round) aside(s *reconcile.Step) error {
 		}
 	}
 	from, to := l.Path(), child(l.Parent, s.Name)
-	facts, err := r.m.Folder.Move(from, to, l)
+	facts, err := r.m.Folder.Move(from, to, plain(l))
 	if done, err := r.tried(s, from, err); !done {
 		return err
 	}
@@ -148,6 +154,7 @@ func (r *round) aside(s *reconcile.Step) error {
 func (r *round) fetch(steps []reconcile.Step) error {
 	of := make(map[*reconcile.Entry]*reconcile.Step, len(steps))
 	list := make([]Wanted, 0, len(steps))
+	var sets []*reconcile.Step
 	for i := range steps {
 		s := &steps[i]
 		parent := r.local.ByID[s.Remote.Parent.ID]
@@ -155,16 +162,23 @@ func (r *round) fetch(steps []reconcile.Step) error {
 			r.again = r.again || parent != nil // it was to be moved there first
 			continue
 		}
-		of[s.Remote] = s
-		list = append(list, Wanted{Remote: s.Remote, Path: child(parent, s.Remote.Name), Over: s.Local})
 		if s.Local != nil && s.Local.ID != 0 {
 			r.batch.Sent = append(r.batch.Sent, ownFetch(s.Local.ID, s.Remote.Hash))
 		}
+		if s.Remote.Kind == reconcile.KindSet {
+			sets = append(sets, s)
+			continue
+		}
+		of[s.Remote] = s
+		list = append(list, Wanted{Remote: s.Remote, Path: child(parent, s.Remote.Name), Over: s.Local})
 	}
-	if err := r.record(); err != nil || len(list) == 0 { // the folders they go to are durable then
+	if err := r.record(); err != nil { // the folders they go to are durable then
 		return err
 	}
-	return r.m.Contents.Fetch(r.ctx, list, func(done []Fetched) error {
+	if len(list) == 0 {
+		return r.fetchSets(sets)
+	}
+	err := r.m.Contents.Fetch(r.ctx, list, func(done []Fetched) error {
 		for _, d := range done {
 			if err := r.fetched(of[d.Remote], d); err != nil {
 				return err
@@ -172,6 +186,10 @@ func (r *round) fetch(steps []reconcile.Step) error {
 		}
 		return r.record()
 	})
+	if err != nil {
+		return err
+	}
+	return r.fetchSets(sets)
 }
 
 func (r *round) fetched(s *reconcile.Step, d Fetched) error {

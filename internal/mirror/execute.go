@@ -15,6 +15,13 @@ import (
 // the next step needs is done before it. Nothing is forced: a step that does not find what it was planned with is left
 // for the next round.
 func (r *round) carryOut() error {
+	r.refresh()
+	if err := r.clear(); err != nil {
+		return err
+	}
+	if err := r.clear(); err != nil {
+		return err
+	}
 	steps := r.steps
 	for len(steps) > 0 {
 		var err error

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"sluice/internal/client"
 	"sluice/internal/proto"
@@ -55,6 +56,9 @@ func (m *Mirror) lookAt(ctx context.Context, parts []Part) (*round, *partial, er
 	if err != nil {
 		return nil, nil, err
 	}
+	if slices.ContainsFunc(parts, func(part Part) bool { return m.inSet(part.Path) }) {
+		return nil, nil, errWhole
+	}
 	due, err := m.due()
 	if err != nil {
 		return nil, nil, err
@@ -85,8 +89,26 @@ func (m *Mirror) lookAt(ctx context.Context, parts []Part) (*round, *partial, er
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, t := range []*reconcile.Tree{agreed, local, remote} {
+		if m.looksIntoSet(t.Root) {
+			return nil, nil, errWhole
+		}
+	}
 	r := m.compare(ctx, agreed, local, remote)
 	return r, p, r.plan()
+}
+
+// looksIntoSet says whether anything of a set is in a tree but its name: parts do not tell what a set is.
+func (m *Mirror) looksIntoSet(folder *reconcile.Entry) bool {
+	for name, c := range folder.Children {
+		if !c.IsFolder() {
+			continue
+		}
+		if m.isSet(name) && (!c.Part || len(c.Children) > 0) || m.looksIntoSet(c) {
+			return true
+		}
+	}
+	return false
 }
 
 // looked says whether a folder here was looked at.
@@ -98,6 +120,9 @@ func (m *Mirror) due() (parts []Part, err error) {
 	now := m.Now().UnixNano()
 	for _, p := range problems {
 		if !p.Skipped && p.Retry <= now {
+			if m.inSet(p.Path) {
+				return nil, errWhole
+			}
 			parts = append(parts, Part{Path: above(p.Path)})
 		}
 	}
@@ -317,6 +342,8 @@ func (p *partial) trees() (agreed, remote *reconcile.Tree, err error) {
 	if rest, err = grow(remote, theirs); err != nil {
 		return nil, nil, err
 	}
-	conceal(remote, remote.Root)
+	if len(conceal(remote, remote.Root, p.m.stagingPrefix())) > 0 {
+		return nil, nil, errWhole
+	}
 	return agreed, remote, p.m.outdated(p.news, rest, func(id int64) bool { return p.nodes[id] != nil })
 }

@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"errors"
+	"time"
 
 	"sluice/internal/client"
 	"sluice/internal/reconcile"
@@ -16,7 +17,8 @@ type Problem struct {
 	Path    string
 	Reason  string // in the user's words
 	Err     error
-	Skipped bool // of a kind that is never synced: not a failure
+	Skipped bool          // of a kind that is never synced: not a failure
+	Wait    time.Duration // it only has to be waited for, this long; 0: it is tried again later and later
 }
 
 // Marker is what a root folder is known by, besides its path: rule 3.
@@ -50,6 +52,8 @@ type Folder interface {
 	Set(path string, was *reconcile.Entry, mode uint32, mtime int64) (reconcile.Facts, error)
 	// Delete removes a file that still has the facts of was, or a folder that is empty.
 	Delete(path string, was *reconcile.Entry) error
+	// DeleteSet removes a folder with all it holds, if nothing of it has changed. ErrMeanwhile: it was left alone as a whole.
+	DeleteSet(ctx context.Context, path string, was *reconcile.Entry) error
 	// Sync makes all names made and removed so far durable; the first one also those of processes before this one.
 	Sync() error
 	// Check says whether the root is still the one that was opened, and mounted: rule 3.
@@ -80,11 +84,21 @@ type Fetched struct {
 	Err   error // ErrMeanwhile: it was left alone; else what went wrong with this file alone
 }
 
+// WantedSet is a folder that is to be fetched as one, with all it holds.
+type WantedSet struct {
+	Remote *reconcile.Entry // with its children, as the server has them
+	Path   string
+	Over   *reconcile.Entry // what stands there, with all it holds, and may be replaced if nothing of it has changed; nil: nothing
+}
+
 // Contents moves bytes. Each calls each with what is done, in any order, from one goroutine at a time; an error of each
 // ends it. Errors that concern more than one file are returned: the network, a quota, a full disk.
 type Contents interface {
 	Send(ctx context.Context, list []*reconcile.Entry, each func([]Sent) error) error
 	Fetch(ctx context.Context, list []Wanted, each func([]Fetched) error) error
+	// FetchSet fetches a folder with all it holds, and gives it its name when it is whole. It answers with what is there then,
+	// durable. ErrMeanwhile: what was there has changed, and was left alone.
+	FetchSet(ctx context.Context, w WantedSet) (*reconcile.Entry, error)
 }
 
 // Server is the other side's names; *client.Remote is one.

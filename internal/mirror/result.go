@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"sluice/internal/client"
 	"sluice/internal/state"
@@ -21,7 +22,8 @@ type Result struct {
 	Conflicts []state.SyncConflict
 	Problems  []Problem
 	Rounds    int
-	Journal   int64 // the number up to which the server was followed
+	Quiet     time.Duration // until the sets that were left alone, as they are being written to, can be taken; 0: there are none
+	Journal   int64         // the number up to which the server was followed
 }
 
 // ExitCode is what the run ends with if it had no error: 7 where something failed, 6 where a conflict needs a person.
@@ -69,14 +71,19 @@ func (m *Mirror) finish(looked func(folder string) bool) error {
 	now := make([]state.SyncProblem, 0, len(m.result.Problems))
 	for _, p := range before {
 		tries[p.Path] = p.Tries
-		if looked != nil && !looked(above(p.Path)) {
+		if looked != nil && (!looked(above(p.Path)) || m.inSet(p.Path)) {
 			now = append(now, p)
 		}
 	}
 	for _, p := range m.result.Problems {
 		n := tries[p.Path] + 1
-		now = append(now, state.SyncProblem{Path: p.Path, Reason: p.Reason, Skipped: p.Skipped, Tries: n, Retry: m.Now().Add(pause(n)).UnixNano()})
+		wait := pause(n)
+		if p.Wait > 0 {
+			n, wait = 1, p.Wait
+		}
+		now = append(now, state.SyncProblem{Path: p.Path, Reason: p.Reason, Skipped: p.Skipped, Tries: n, Retry: m.Now().Add(wait).UnixNano()})
 	}
+	m.result.Quiet = m.waits
 	b := &state.SyncBatch{}
 	if b.Answered, err = m.State.Sent(); err != nil { // what was not answered has turned up by now, or never will
 		return err

@@ -23,9 +23,13 @@ type round struct {
 
 	scanned int64 // when the scan of everything ended; 0: it was one of parts
 
-	up      pending
-	commits int
-	again   bool // something was refused, or changed meanwhile: a new plan is needed
+	inside map[*reconcile.Entry]members // what the sets hold, of all three trees
+	theirs map[int64]*reconcile.Entry   // nodes in sets on the server; nil: not gathered
+
+	up        pending
+	commits   int
+	leftovers []*reconcile.Entry // on the server: what this device began and never finished
+	again     bool               // something was refused, or changed meanwhile: a new plan is needed
 
 	// What is to be recorded with the next batch.
 	batch    state.SyncBatch
@@ -106,12 +110,12 @@ func (m *Mirror) look(ctx context.Context) (*round, error) {
 	if same, err := m.same(local); err != nil || same {
 		return &round{m: m, ctx: ctx, scanned: scanned}, err
 	}
-	agreed, remote, err := m.load()
+	agreed, remote, leftovers, err := m.load()
 	if err != nil {
 		return nil, err
 	}
 	r := m.compare(ctx, agreed, local, remote)
-	r.scanned = scanned
+	r.scanned, r.leftovers = scanned, leftovers
 	if err := r.resolved(); err != nil {
 		return nil, err
 	}
@@ -139,7 +143,7 @@ func (m *Mirror) scan(ctx context.Context, parts []Part) (*reconcile.Tree, error
 	if err != nil {
 		return nil, err
 	}
-	m.result.Problems = m.result.Problems[:0]
+	m.result.Problems, m.waits = m.result.Problems[:0], 0
 	for _, p := range problems {
 		m.problem(p)
 	}
@@ -160,7 +164,13 @@ func (m *Mirror) compare(ctx context.Context, agreed, local, remote *reconcile.T
 
 // plan plans, and reads the files that have to be read before more can be said.
 func (r *round) plan() error {
+	if err := r.fold(); err != nil {
+		return err
+	}
 	if err := r.replaced(); err != nil {
+		return err
+	}
+	if err := r.own(); err != nil {
 		return err
 	}
 	o := reconcile.Options{Device: r.m.root.Device, Date: r.m.Now().Format("2006-01-02")}
@@ -230,7 +240,7 @@ func (r *round) exclude(remote, local *reconcile.Entry, path string) {
 		}
 		if l == nil && r.m.Folder.Ignored(at, e.IsFolder()) {
 			e.Excluded = true
-		} else if e.IsFolder() {
+		} else if e.IsFolder() && !r.m.isSet(name) {
 			r.exclude(e, l, at)
 		}
 	}

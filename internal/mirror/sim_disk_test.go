@@ -236,6 +236,7 @@ func unchanged(n *inode, e *reconcile.Entry) bool {
 func (d *disk) do(change, undo func()) {
 	change()
 	d.changes++
+	d.w.noMixture(d, "a change here")
 	d.undo = append(d.undo, undo)
 }
 
@@ -325,6 +326,36 @@ func (d *disk) Delete(path string, was *reconcile.Entry) error {
 	return nil
 }
 
+// sameSet says whether what stands at n is what was, with all below it.
+func sameSet(n *inode, was *reconcile.Entry) bool {
+	if n.kind != was.Kind || len(n.kids) != len(was.Children) {
+		return false
+	}
+	if n.kind != proto.KindFolder {
+		return n.facts() == was.Facts
+	}
+	for name, k := range n.kids {
+		if c := was.Children[name]; c == nil || !sameSet(k, c) {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *disk) DeleteSet(ctx context.Context, path string, was *reconcile.Entry) error {
+	if err := d.w.point(d.name, "delete set"); err != nil {
+		return err
+	}
+	folder, n, name := d.at(path)
+	if n == nil || folder == nil || !sameSet(n, was) {
+		return ErrMeanwhile
+	}
+	d.do(func() { delete(folder.kids, name) }, func() { folder.kids[name] = n })
+	d.walk(n, path, func(at string, k *inode) { d.w.removed(d, k, "deleted "+at) })
+	d.w.mayCrash(d.name, "delete set")
+	return nil
+}
+
 func (d *disk) Sync() error {
 	if err := d.w.point(d.name, "sync"); err != nil {
 		return err
@@ -360,4 +391,5 @@ func (d *disk) cut() {
 		d.undo = d.undo[:last]
 	}
 	d.undo = nil
+	d.w.noMixture(d, "a power cut")
 }

@@ -124,6 +124,9 @@ func (s *simServer) apply(c *client.CommitRequest) *client.CommitReply {
 	}
 	reply.Journal = s.journal
 	s.commits++
+	if s.w.running != nil {
+		s.w.noMixture(nil, "a commit")
+	}
 	return reply
 }
 

@@ -25,18 +25,22 @@ const simSeed = "SLUICE_SIM_SEED"
 
 // TestSimulator lets devices and a server do what users, networks and crashes make them do, each schedule from one seed.
 func TestSimulator(t *testing.T) {
+	simulateAll(t, schedules(2000, 100000), func(*world) {})
+}
+
+// simulateAll makes n schedules in worlds that are prepared, or the one whose seed is asked for.
+func simulateAll(t *testing.T, n int, prepare func(w *world)) {
 	if text := os.Getenv(simSeed); text != "" {
 		seed, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		simulate(t, seed, true)
+		simulate(t, seed, true, prepare)
 		return
 	}
-	n := schedules(2000, 100000)
 	crashes := 0
 	for seed := range uint64(n) {
-		crashes += simulate(t, seed+1, false)
+		crashes += simulate(t, seed+1, false, prepare)
 		if t.Failed() {
 			return
 		}
@@ -44,8 +48,9 @@ func TestSimulator(t *testing.T) {
 	t.Logf("%d schedules, %d crashes", n, crashes)
 }
 
-func simulate(t *testing.T, seed uint64, tell bool) int {
+func simulate(t *testing.T, seed uint64, tell bool, prepare func(w *world)) int {
 	w := newWorld(seed, 2+int(seed%2))
+	prepare(w)
 	func() {
 		defer func() {
 			if p := recover(); p != nil {
@@ -62,8 +67,8 @@ func simulate(t *testing.T, seed uint64, tell bool) int {
 		t.Log(strings.Join(w.log, "\n"))
 	}
 	if w.fail != "" {
-		t.Errorf("seed %d: %s\nagain: %s=%d go test -tags '%s' -run TestSimulator ./internal/mirror/", seed, w.fail, simSeed, seed,
-			"osusergo netgo sqlite_fts5 sqlite_omit_load_extension")
+		t.Errorf("seed %d: %s\nagain: %s=%d go test -tags '%s' -run '^%s$' ./internal/mirror/", seed, w.fail, simSeed, seed,
+			"osusergo netgo sqlite_fts5 sqlite_omit_load_extension", t.Name())
 	}
 	return w.crashes
 }
@@ -155,7 +160,9 @@ func (w *world) compare() {
 	slices.Sort(want)
 	for _, d := range w.devices {
 		var got []string
-		d.disk.walk(d.disk.root, "", func(path string, n *inode) { got = append(got, described(path, n.kind, n.data, n.mode, n.mtime)) })
+		d.disk.walk(d.disk.root, "", func(path string, n *inode) {
+			got = append(got, described(path, n.kind, n.data, n.mode, w.time(path, n.mtime)))
+		})
 		slices.Sort(got)
 		if !slices.Equal(got, want) {
 			w.wrong("%s has\n%s\nthe server has\n%s", d.disk.name, strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -203,7 +210,7 @@ func (s *simServer) tree(id int64, path string) (all []string) {
 		if path != "" {
 			at = path + "/" + n.Name
 		}
-		all = append(all, described(at, n.Kind, s.held[n.Hash], n.Mode, n.Mtime))
+		all = append(all, described(at, n.Kind, s.held[n.Hash], n.Mode, s.w.time(at, n.Mtime)))
 		if n.Kind == client.KindFolder {
 			all = append(all, s.tree(n.Node, at)...)
 		}

@@ -65,6 +65,11 @@ func (w *world) pick(list []string) string {
 func (w *world) place(d *disk) (folder *inode, name, path string) {
 	folders, _ := d.list()
 	at := w.pick(folders)
+	if w.states != nil && w.chance(2) {
+		if sets := setsAmong(folders); len(sets) > 0 {
+			at = w.pick(sets)
+		}
+	}
 	name = string(rune('a' + w.rand.IntN(5)))
 	if strings.Count(at, "/") > 2 {
 		at = ""
@@ -85,6 +90,7 @@ func (w *world) use(d *disk) {
 	folder, newName, newPath := w.place(d)
 	there := folder.kids[newName]
 	defer func() { // whatever it was
+		w.made(d)
 		d.touch(folder, folder.kids[newName])
 		if parent != nil {
 			d.touch(parent, parent.kids[name])
@@ -134,7 +140,7 @@ func (w *world) use(d *disk) {
 			w.note("%s: user makes folder %s", d.name, newPath)
 		}
 	case op <= 12: // rename, over a file too
-		if d.holds(n, folder) || n == there || there != nil && (there.kind == proto.KindFolder || n.kind == proto.KindFolder) {
+		if d.holds(n, folder) || n == there || w.mixes(n, name, newName) || there != nil && (there.kind == proto.KindFolder || n.kind == proto.KindFolder) {
 			return
 		}
 		if there != nil {
@@ -145,7 +151,7 @@ func (w *world) use(d *disk) {
 		n.ctime = w.tick()
 		w.note("%s: user moves %s to %s", d.name, path, newPath)
 	case op == 13: // exchange two names
-		if there == nil || d.holds(n, folder) || d.holds(there, parent) || n == there {
+		if there == nil || w.mixes(n, name, newName) || w.mixes(there, newName, name) || d.holds(n, folder) || d.holds(there, parent) || n == there {
 			return
 		}
 		parent.kids[name], folder.kids[newName] = there, n
@@ -180,6 +186,7 @@ func (w *world) foreign() {
 		return
 	}
 	e := list[w.rand.IntN(len(list))]
+	defer w.made(nil)
 	switch w.rand.IntN(3) {
 	case 0:
 		if e.Kind != client.KindFile {

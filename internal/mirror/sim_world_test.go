@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +25,10 @@ type world struct {
 	devices []*simDevice
 	log     []string
 	fail    string // the first thing that went wrong
+
+	sets     []string            // names of folders that are sets
+	setBatch int                 // changes of a set in one commit; 0: as always
+	states   map[proto.Hash]bool // of sets, that a user has made; nil: nobody looks
 
 	number   int64 // the last one given
 	clock    int64
@@ -173,7 +179,8 @@ func (w *world) sync(d *simDevice) (result *Result, err error) {
 		d.looked, d.disk.dirty = false, nil
 		d.mirror, err = Open(Config{
 			Folder: d.disk, Contents: &simContents{d.disk, w.server}, Server: d.line, State: d.state(),
-			Now: func() time.Time { return time.Unix(0, w.clock) }, Options: Options{Limit: reconcile.Limit{Sure: d.sure}},
+			Now:     func() time.Time { return time.Unix(0, w.clock) },
+			Options: Options{Limit: reconcile.Limit{Sure: d.sure}, Sets: w.sets, SetBatch: w.setBatch},
 			Events: func(e Event) {
 				w.note("%s: %s %s %s: %s", d.disk.name, e.Do, e.From, e.Path, e.Why)
 				w.asides(d.disk, e)
@@ -325,6 +332,7 @@ func (c *simContents) fetch(want Wanted) Fetched {
 	n.mtime = want.Remote.Mtime
 	folder.kids[name] = n
 	d.changes++
+	d.w.noMixture(d, "a file was fetched")
 	d.undo = nil // it is durable, and what came before it
 	if there != nil {
 		d.freed(there)
@@ -332,6 +340,72 @@ func (c *simContents) fetch(want Wanted) Fetched {
 	}
 	d.w.mayCrash(d.name, "fetched")
 	return Fetched{Wanted: want, Facts: n.facts()}
+}
+
+// FetchSet makes the new set beside the old one, and puts it in its place.
+func (c *simContents) FetchSet(ctx context.Context, want WantedSet) (*reconcile.Entry, error) {
+	d := c.d
+	if err := d.w.point(d.name, "fetch set"); err != nil {
+		return nil, err
+	}
+	n, err := c.build(want.Remote)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.w.point(d.name, "fetched set"); err != nil {
+		return nil, err
+	}
+	folder, there, name := d.at(want.Path)
+	if folder == nil || (there == nil) != (want.Over == nil) || there != nil && !sameSet(there, want.Over) {
+		return nil, ErrMeanwhile
+	}
+	got := d.entry(name, n)
+	d.hang(got, n)
+	folder.kids[name] = n
+	d.changes++
+	d.undo = nil
+	d.w.noMixture(d, "a set was fetched")
+	if there != nil {
+		d.walk(there, want.Path, func(at string, k *inode) {
+			d.freed(k)
+			d.w.removed(d, k, "replaced "+at)
+		})
+	}
+	d.w.mayCrash(d.name, "fetched set")
+	return got, nil
+}
+
+func (c *simContents) build(e *reconcile.Entry) (*inode, error) {
+	data, found := c.s.held[e.Hash]
+	if e.Kind != proto.KindFolder && !found {
+		return nil, ErrMeanwhile
+	}
+	if c.d.full {
+		return nil, unix.ENOSPC
+	}
+	n := c.d.make(e.Kind, data, e.Mode)
+	n.mtime = e.Mtime
+	for _, name := range slices.Sorted(maps.Keys(e.Children)) {
+		kid, err := c.build(e.Children[name])
+		if err != nil {
+			return nil, err
+		}
+		n.kids[name] = kid
+	}
+	return n, c.d.w.point(c.d.name, "fetch of set")
+}
+
+// hang makes entries of what a folder holds.
+func (d *disk) hang(e *reconcile.Entry, n *inode) {
+	for name, k := range n.kids {
+		c := d.entry(name, k)
+		c.Parent = e
+		if e.Children == nil {
+			e.Children = make(map[string]*reconcile.Entry)
+		}
+		e.Children[name] = c
+		d.hang(c, k)
+	}
 }
 
 func (d *disk) freed(n *inode) {

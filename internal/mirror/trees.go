@@ -3,8 +3,10 @@ package mirror
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"sluice/internal/client"
 	"sluice/internal/proto"
@@ -21,8 +23,11 @@ func entryOf(e *state.SyncEntry) *reconcile.Entry {
 	}
 }
 
-// rowOf makes a row of a tree's entry.
+// rowOf makes a row of a tree's entry: of a set that of its folder.
 func rowOf(e *reconcile.Entry) state.SyncEntry {
+	if e.Kind == reconcile.KindSet {
+		return state.SyncEntry{ID: e.ID, Parent: e.Parent.ID, Name: e.Name, Kind: uint8(proto.KindFolder), Mode: e.Mode, Mtime: e.Mtime, Version: e.Version}
+	}
 	return state.SyncEntry{
 		ID: e.ID, Parent: e.Parent.ID, Name: e.Name, Kind: uint8(e.Kind), Hash: e.Hash,
 		Size: e.Size, Mode: e.Mode, Mtime: e.Mtime, Version: e.Version,
@@ -89,12 +94,12 @@ func grow(t *reconcile.Tree, all []branch) (rest []int64, err error) {
 	return rest, nil
 }
 
-// load makes the agreed and the server's tree of what is remembered.
-func (m *Mirror) load() (agreed, remote *reconcile.Tree, err error) {
+// load makes the agreed and the server's tree of what is remembered, and finds what this device has left unfinished there.
+func (m *Mirror) load() (agreed, remote *reconcile.Tree, leftovers []*reconcile.Entry, err error) {
 	agreed, remote = rooted(m.root.Node), rooted(m.root.Node)
 	news := make(map[int64]*state.SyncNews)
 	if err := m.State.News(func(n *state.SyncNews) { news[n.ID] = n }); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	var ours, theirs []branch
 	err = m.State.Nodes(func(n *state.SyncNode) {
@@ -104,7 +109,7 @@ func (m *Mirror) load() (agreed, remote *reconcile.Tree, err error) {
 		}
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for _, n := range news {
 		if !n.Deleted {
@@ -112,14 +117,14 @@ func (m *Mirror) load() (agreed, remote *reconcile.Tree, err error) {
 		}
 	}
 	if err := m.plant(agreed, ours, news); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	rest, err := grow(remote, theirs)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	conceal(remote, remote.Root)
-	return agreed, remote, m.outdated(news, rest, func(id int64) bool { return agreed.ByID[id] != nil })
+	leftovers = conceal(remote, remote.Root, m.stagingPrefix())
+	return agreed, remote, leftovers, m.outdated(news, rest, func(id int64) bool { return agreed.ByID[id] != nil })
 }
 
 // outdated settles news of what neither side has any more, with the folder it was in or alone, and that was never agreed.
@@ -178,13 +183,18 @@ func (m *Mirror) plant(t *reconcile.Tree, all []branch, news map[int64]*state.Sy
 	return m.State.Apply(b)
 }
 
-// conceal takes what is hidden out of a tree.
-func conceal(t *reconcile.Tree, folder *reconcile.Entry) {
-	for name, e := range folder.Children {
+// conceal takes what is hidden out of a tree. It answers with what has names that begin with own.
+func conceal(t *reconcile.Tree, folder *reconcile.Entry, own string) (ours []*reconcile.Entry) {
+	for _, name := range slices.Sorted(maps.Keys(folder.Children)) {
+		e := folder.Children[name]
 		if hidden(name) {
 			t.Remove(e)
+			if strings.HasPrefix(name, own) {
+				ours = append(ours, e)
+			}
 		} else if e.IsFolder() {
-			conceal(t, e)
+			ours = append(ours, conceal(t, e, own)...)
 		}
 	}
+	return ours
 }

@@ -111,7 +111,7 @@ func (r *round) upDelete(s *reconcile.Step) error {
 	}
 	path := rem.Path()
 	r.up.sent = append(r.up.sent, ownDelete(rem.ID))
-	r.add(client.Change{Op: client.OpDelete, Node: rem.ID, Expect: rem.Version}, func(f client.Changed) error {
+	r.add(client.Change{Op: client.OpDelete, Node: rem.ID, Expect: rem.Version, Recursive: rem.Kind == reconcile.KindSet}, func(f client.Changed) error {
 		if f.Code != client.OK {
 			return r.refused(path, f)
 		}
@@ -135,15 +135,18 @@ func (r *round) send(steps []reconcile.Step) error {
 	}
 	of := make(map[*reconcile.Entry]*reconcile.Step, len(steps))
 	list := make([]*reconcile.Entry, 0, len(steps))
+	var sets []*reconcile.Step
 	for i := range steps {
 		s := &steps[i]
-		if _, ok := r.place(s.Local.Parent); ok {
+		if _, ok := r.place(s.Local.Parent); ok && s.Local.Kind == reconcile.KindSet {
+			sets = append(sets, s)
+		} else if ok {
 			of[s.Local] = s
 			list = append(list, s.Local)
 		}
 	}
 	if len(list) == 0 {
-		return nil
+		return r.sendSets(sets)
 	}
 	err := r.m.Contents.Send(r.ctx, list, func(done []Sent) error {
 		for _, d := range done {
@@ -156,7 +159,10 @@ func (r *round) send(steps []reconcile.Step) error {
 	if e := r.flush(); err == nil {
 		err = e
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return r.sendSets(sets)
 }
 
 // maxUnnamed is how many bytes may have been sent before they are named: what is cut short has then not to be asked for again.

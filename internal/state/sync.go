@@ -20,8 +20,9 @@ type SyncRoot struct {
 	Dev     uint64
 	Ino     uint64
 	Mark    string
-	Scanned int64 // when the last whole scan ended, ns since 1970
-	Synced  int64 // the journal number up to which nothing was left to be done; 0: never
+	Scanned int64  // when the last whole scan ended, ns since 1970
+	Sets    string // names of folders that are one thing with all they hold, with / between them
+	Synced  int64  // the journal number up to which nothing was left to be done; 0: never
 }
 
 // SyncEntry is a node of the server.
@@ -113,8 +114,8 @@ func (s *State) Sync(root *SyncRoot) (*Sync, error) {
 		if err != nil || found {
 			return err
 		}
-		_, y.id, err = t.Exec(`INSERT INTO sync_root (remote, server, path, dir, device, node, epoch, journal, listed, dev, ino, mark, scanned, synced)
-			VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, '', 0, 0)`, root.Remote, root.Server, []byte(root.Path), []byte(root.Dir), root.Device)
+		_, y.id, err = t.Exec(`INSERT INTO sync_root (remote, server, path, dir, device, node, epoch, journal, listed, dev, ino, mark, scanned, synced, sets)
+			VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, '', 0, 0, ?)`, root.Remote, root.Server, []byte(root.Path), []byte(root.Dir), root.Device, root.Sets)
 		return err
 	})
 	if err != nil {

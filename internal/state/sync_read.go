@@ -3,7 +3,7 @@ package state
 import "sluice/internal/db"
 
 const (
-	rootColumns  = "remote, server, path, dir, device, node, epoch, journal, listed, dev, ino, mark, scanned, synced"
+	rootColumns  = "remote, server, path, dir, device, node, epoch, journal, listed, dev, ino, mark, scanned, synced, sets"
 	entryColumns = "id, parent, name, kind, hash, size, mode, mtime, version"
 	nodeColumns  = entryColumns + ", fsize, fmtime, fctime, ino, born"
 	newsColumns  = entryColumns + ", deleted"
@@ -12,7 +12,7 @@ const (
 func readRoot(r *db.Row) SyncRoot {
 	return SyncRoot{
 		Remote: r.Text(0), Server: r.Text(1), Path: r.Text(2), Dir: r.Text(3), Device: r.Text(4), Node: r.Int(5), Epoch: r.Int(6),
-		Journal: r.Int(7), Listed: r.Int(8) != 0, Dev: uint64(r.Int(9)), Ino: uint64(r.Int(10)), Mark: r.Text(11), Scanned: r.Int(12), Synced: r.Int(13),
+		Journal: r.Int(7), Listed: r.Int(8) != 0, Dev: uint64(r.Int(9)), Ino: uint64(r.Int(10)), Mark: r.Text(11), Scanned: r.Int(12), Synced: r.Int(13), Sets: r.Text(14),
 	}
 }
 

@@ -110,5 +110,5 @@ func (y *Sync) applyRoot(t db.Table, b *SyncBatch) error {
 		return nil
 	}
 	return t.Run(`UPDATE sync_root SET remote = ?, device = ?, node = ?, epoch = ?, journal = ?, listed = ?, dev = ?, ino = ?, mark = ?, scanned = ?,
-		synced = ? WHERE id = ?`, r.Remote, r.Device, r.Node, r.Epoch, r.Journal, r.Listed, int64(r.Dev), int64(r.Ino), r.Mark, r.Scanned, r.Synced, y.id)
+		synced = ?, sets = ? WHERE id = ?`, r.Remote, r.Device, r.Node, r.Epoch, r.Journal, r.Listed, int64(r.Dev), int64(r.Ino), r.Mark, r.Scanned, r.Synced, r.Sets, y.id)
 }

@@ -168,7 +168,7 @@ func (c *Contents) Fetch(parent context.Context, list []mirror.Wanted, each func
 	}
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	g := &gotContents{moving: moving{at: c.folder.at, progress: c.o.Progress, ctx: ctx, fail: cancel}, each: each,
+	g := &gotContents{moving: moving{at: c.folder.at, progress: c.o.Progress, ctx: ctx, fail: cancel}, each: each, temps: &c.folder.temps,
 		wanted: make(map[*Node]mirror.Wanted, len(list)), opened: make(map[string]func())}
 	in := receiver{
 		receiving: g, Server: c.o.Server, Dir: c.folder.dir, at: c.folder.at, temps: &c.folder.temps, progress: c.o.Progress, fail: cancel,
@@ -187,6 +187,7 @@ func (c *Contents) Fetch(parent context.Context, list []mirror.Wanted, each func
 type gotContents struct {
 	moving
 	each   func([]mirror.Fetched) error
+	temps  *temps
 	wanted map[*Node]mirror.Wanted
 
 	opening sync.Mutex
@@ -208,7 +209,7 @@ func (g *gotContents) steps(list []mirror.Wanted) []Step {
 		r := w.Remote
 		s := Step{Src: &Node{Name: name, Parent: parent, Kind: r.Kind, Hash: r.Hash, Hashed: true, Size: r.Size, Mode: r.Mode & 0o777, Mtime: r.Mtime}}
 		g.wanted[s.Src] = w
-		if err := fetchable(w); err != nil {
+		if err := g.fetchable(w); err != nil {
 			g.missed(s, "", err)
 			continue
 		}
@@ -221,12 +222,12 @@ func (g *gotContents) steps(list []mirror.Wanted) []Step {
 }
 
 // fetchable says what speaks against fetching something.
-func fetchable(w mirror.Wanted) error {
+func (g *gotContents) fetchable(w mirror.Wanted) error {
 	for part := range strings.SplitSeq(w.Path, "/") {
 		if err := proto.CheckName(part); err != nil {
 			return err
 		}
-		if strings.HasPrefix(part, tempPrefix) {
+		if strings.HasPrefix(part, tempPrefix) && !g.temps.made(part) { // a set is fetched below one of ours
 			return errTempName
 		}
 	}

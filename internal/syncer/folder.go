@@ -23,6 +23,7 @@ type Folder struct {
 	ino     uint64
 	look    bool
 	flags   *Filter
+	sets    []string // names of folders in which nothing is left alone
 	ignored *ignored // as of the last scan
 	temps   temps
 	synced  bool            // Sync has been called
@@ -35,6 +36,8 @@ var _ mirror.Folder = (*Folder)(nil)
 // FolderOptions say how a folder is opened.
 type FolderOptions struct {
 	Filter *Filter // what is left alone beside what the ignore files say; decides before them; may be nil
+	// Sets are names of folders that are one thing with all they hold: in them nothing is left alone.
+	Sets []string
 	// Look opens it to be looked at only: others may be at work in it, and nothing is removed.
 	Look bool
 }
@@ -63,7 +66,7 @@ func OpenFolder(dir string, o FolderOptions) (*Folder, error) {
 		at.close()
 		return nil, err
 	}
-	f := &Folder{dir: abs, at: at, dev: st.Dev, ino: st.Ino, look: o.Look, flags: o.Filter, ignored: newIgnored(), touched: make(map[string]bool)}
+	f := &Folder{dir: abs, at: at, dev: st.Dev, ino: st.Ino, look: o.Look, flags: o.Filter, sets: o.Sets, ignored: newIgnored(), touched: make(map[string]bool)}
 	f.temps.init()
 	return f, nil
 }
@@ -81,7 +84,7 @@ func (f *Folder) Scan(ctx context.Context, parts []mirror.Part) (*reconcile.Tree
 	if parts == nil {
 		files = newIgnored()
 	}
-	s, err := scanPart(ctx, f.at, rules{flags: f.flags, files: files}, wanted(parts))
+	s, err := scanPart(ctx, f.at, rules{flags: f.flags, files: files, sets: f.sets}, wanted(parts))
 	if err != nil {
 		return nil, nil, err
 	}

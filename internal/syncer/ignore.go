@@ -25,6 +25,7 @@ const maxIgnoreFile = 4 << 20
 type rules struct {
 	flags *Filter // of the command line: decides before all files; may be nil
 	files *ignored
+	sets  []string // names of folders in which nothing is left alone
 	// Ignore files, the nearest first.
 	local, synced *level
 }

@@ -174,7 +174,7 @@ func sweep(at *beneath, leftover []string, now time.Time) {
 		folder, name := cutPath(rel)
 		if fd, err := at.folder(folder); err == nil {
 			if stale(fd, name, now) {
-				_ = unix.Unlinkat(fd, name, 0) // one that stays is tried again by the next pull
+				_ = removeTree(fd, name) // one that stays is tried again by the next pull
 			}
 			unix.Close(fd)
 		}

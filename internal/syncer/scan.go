@@ -81,6 +81,7 @@ type visit struct {
 	n     *Node
 	want  *want // what of it; nil: all below
 	rules rules // for what is in it
+	set   bool  // it is a set, or in one: no rules count
 }
 
 func (s *scanner) work(ctx context.Context) {
@@ -143,7 +144,7 @@ func (w *scanWorker) read(v visit) {
 			w.problem(n, "read the folder", err)
 		}
 	}
-	if w.s.ignores {
+	if w.s.ignores && !v.set {
 		if v, err = w.ignoreFiles(fd, v); err != nil {
 			n.Unknown = true
 			w.problem(n, "read what is to be ignored", err)
@@ -178,7 +179,7 @@ func (w *scanWorker) read(v visit) {
 			continue
 		}
 		fill(c, &w.st)
-		if !v.rules.empty() {
+		if !v.set && !v.rules.empty() {
 			w.path = append(w.path[:base], '/')
 			if base == 0 {
 				w.path = w.path[:0]
@@ -201,7 +202,7 @@ func (w *scanWorker) read(v visit) {
 	for i := range children {
 		if c := &children[i]; c.IsFolder() && !c.Excluded {
 			if next, ok := v.want.enter(c.Name); ok {
-				w.below = append(w.below, visit{n: c, want: next, rules: v.rules})
+				w.below = append(w.below, visit{n: c, want: next, rules: v.rules, set: v.set || slices.Contains(v.rules.sets, c.Name)})
 			} else {
 				c.Part = true
 			}

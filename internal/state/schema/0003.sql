@@ -17,6 +17,7 @@ CREATE TABLE sync_root (
   mark    TEXT    NOT NULL,
   scanned INTEGER NOT NULL,   -- when the last whole scan ended, ns since 1970
   synced  INTEGER NOT NULL,   -- the journal number up to which nothing was left to be done; 0: never
+  sets    TEXT    NOT NULL,   -- names of folders that are one thing with all they hold, with / between them
   UNIQUE (server, path, dir)
 ) STRICT;
 

@@ -1,0 +1,185 @@
+package mirror
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/internal/client"
+	"sluice/internal/proto"
+)
+
+// syncs lets devices run in turn, in a world where nothing goes wrong.
+func (w *world) syncs(t *testing.T, devices ...int) {
+	t.Helper()
+	for _, i := range devices {
+		d := w.devices[i]
+		d.looked = false
+		if _, err := w.sync(d); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A set goes up in one commit, and comes down in one step; what one side changed and the other did not is no conflict.
+func TestSetGoesAsOne(t *testing.T) {
+	w := calm(t, 2)
+	w.sets, w.states = []string{setName}, make(map[proto.Hash]bool)
+	a, b := w.devices[0], w.devices[1]
+	a.disk.put("e/", "")
+	a.disk.put("e/one", "1")
+	a.disk.put("e/two", "2")
+	w.made(a.disk)
+	w.syncs(t, 0, 1)
+	commits := w.server.commits
+	a.disk.put("e/one", "11")
+	a.disk.remove("e/two")
+	a.disk.put("e/d/", "")
+	a.disk.put("e/d/three", "3")
+	w.made(a.disk)
+	w.syncs(t, 0)
+	if n := w.server.commits - commits; n != 1 {
+		t.Errorf("the set went up in %d commits", n)
+	}
+	changes := b.disk.changes
+	w.syncs(t, 1)
+	if n := b.disk.changes - changes; n != 1 {
+		t.Errorf("the set came down in %d steps", n)
+	}
+	if got, want := b.disk.names(), "e/ e/d/ e/d/three=3 e/one=11"; got != want {
+		t.Errorf("b has %s", got)
+	}
+	w.syncs(t, 0, 1)
+}
+
+// Two devices that changed a set apart have a conflict of the set as a whole: nothing of one is in the other.
+func TestSetConflictsAsOne(t *testing.T) {
+	for _, batch := range []int{0, 1} {
+		w := calm(t, 2)
+		w.sets, w.states, w.setBatch = []string{setName}, make(map[proto.Hash]bool), batch
+		a, b := w.devices[0], w.devices[1]
+		a.disk.put("e/", "")
+		a.disk.put("e/same", "0")
+		w.made(a.disk)
+		w.syncs(t, 0, 1, 0)
+		a.disk.put("e/of-a", "1")
+		w.made(a.disk)
+		b.disk.put("e/of-b", "2")
+		w.made(b.disk)
+		w.syncs(t, 0, 1, 0, 1)
+		for _, d := range []*disk{a.disk, b.disk} {
+			got := d.names()
+			if !strings.Contains(got, "e/ e/of-a=1 e/same=0") || !strings.Contains(got, ")/of-b=2") || !strings.Contains(got, ")/same=0") {
+				t.Errorf("%s has %s", d.name, got)
+			}
+		}
+	}
+}
+
+// What a device began beside a set and never finished goes when it comes back; another device leaves it alone.
+func TestSetLeavesNothing(t *testing.T) {
+	w := calm(t, 2)
+	w.sets, w.states, w.setBatch = []string{setName}, make(map[proto.Hash]bool), 1
+	a := w.devices[0]
+	w.syncs(t, 0, 1)
+	a.disk.put("e/", "")
+	a.disk.put("e/one", "1")
+	a.disk.put("e/two", "2")
+	w.made(a.disk)
+	commits := 0
+	w.during = func(what string) {
+		if what == "commit" {
+			if commits++; commits == 3 {
+				panic(crash{})
+			}
+		}
+	}
+	d := a
+	d.looked = false
+	if _, err := w.sync(d); err == nil {
+		t.Fatal("it did not crash")
+	}
+	w.during = nil
+	left := func() (n int) {
+		for _, k := range w.server.nodes {
+			if hidden(k.Name) {
+				n++
+			}
+		}
+		return n
+	}
+	if left() != 1 {
+		t.Fatalf("%d sets were begun", left())
+	}
+	w.syncs(t, 1)
+	if left() != 1 {
+		t.Error("another device has removed it")
+	}
+	w.syncs(t, 0, 1)
+	if left() != 0 {
+		t.Error("it is still there")
+	}
+	if got := w.server.names(); !strings.Contains(got, "e/one=1") || !strings.Contains(got, "e/two=2") {
+		t.Errorf("the server has %s", got)
+	}
+}
+
+// A set that is not quiet yet is left alone, and the status says so; a run that may waits for it.
+func TestSetWaits(t *testing.T) {
+	w := calm(t, 1)
+	d := w.devices[0]
+	d.disk.put("e/", "")
+	d.disk.put("e/one", "1")
+	d.disk.put("other", "2")
+	open := func(sleep func(context.Context, time.Duration) error) *Mirror {
+		m, err := Open(Config{
+			Folder: d.disk, Contents: &simContents{d.disk, w.server}, Server: d.line, State: d.memory, Sleep: sleep,
+			Now: func() time.Time { return time.Unix(0, w.clock) }, Options: Options{Sets: []string{"e"}, Quiet: 3 * time.Second},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	r, err := open(nil).Run(t.Context())
+	if err != nil || r.Sent != 1 || len(r.Problems) != 1 || r.Problems[0].Path != "e" || !strings.HasPrefix(r.Problems[0].Reason, "waiting: ") {
+		t.Fatalf("%v: %+v", err, r)
+	}
+	if r.Quiet <= 0 || r.Quiet > 3*time.Second || r.ExitCode() != client.ExitSomeFailed {
+		t.Errorf("it waits for %v, exit code %d", r.Quiet, r.ExitCode())
+	}
+	kept, err := d.memory.Problems()
+	if err != nil || len(kept) != 1 || kept[0].Retry > w.clock+int64(3*time.Second) {
+		t.Errorf("remembered: %v, %v", kept, err)
+	}
+	slept := 0
+	r, err = open(func(_ context.Context, d time.Duration) error {
+		slept++
+		w.clock += int64(d)
+		return nil
+	}).Run(t.Context())
+	if err != nil || slept != 1 || r.Sent != 1 || len(r.Problems) != 0 {
+		t.Errorf("%v: slept %d times: %+v", err, slept, r)
+	}
+}
+
+// A set of which not all can be read is left alone.
+func TestSetUnreadable(t *testing.T) {
+	w := calm(t, 2)
+	w.sets, w.states = []string{setName}, make(map[proto.Hash]bool)
+	a := w.devices[0]
+	a.disk.put("e/", "")
+	a.disk.put("e/one", "1")
+	a.disk.put("e/two", "2")
+	w.made(a.disk)
+	w.syncs(t, 0, 1)
+	a.disk.put("e/one", "11").locked = true
+	a.disk.put("e/two", "22")
+	w.made(a.disk)
+	commits := w.server.commits
+	w.syncs(t, 0, 1)
+	if w.server.commits != commits {
+		t.Error("some of it was sent")
+	}
+}
