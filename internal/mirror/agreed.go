@@ -111,6 +111,7 @@ func (r *round) forget(id int64) {
 // record writes what has changed: first what is here is made durable.
 func (r *round) record() error {
 	if len(r.touched) == 0 && r.batch.Empty() {
+		r.m.durable = r.m.durable && !r.unsynced
 		return nil
 	}
 	if r.unsynced {
@@ -131,6 +132,18 @@ func (r *round) record() error {
 	b := r.batch
 	r.batch = state.SyncBatch{}
 	return r.m.State.Apply(&b)
+}
+
+// apply records what was found out before a plan was made. What a life before this one did here may not be durable: rows that
+// rely on it are recorded only after it is.
+func (m *Mirror) apply(b *state.SyncBatch) error {
+	if !m.durable && (b.Anew || len(b.Nodes)+len(b.Forget) > 0) {
+		if err := m.Folder.Sync(); err != nil {
+			return err
+		}
+		m.durable = true
+	}
+	return m.State.Apply(b)
 }
 
 // rows makes the rows of one node: of what is agreed, and of what the server has otherwise.

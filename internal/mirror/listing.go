@@ -54,7 +54,7 @@ func (m *Mirror) list(ctx context.Context) error {
 		}
 	}
 	root.Listed, root.Epoch, root.Journal = true, list.Epoch, list.Journal
-	if err := m.State.Apply(b); err != nil {
+	if err := m.apply(b); err != nil {
 		return err
 	}
 	m.root, m.whole = root, true

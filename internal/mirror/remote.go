@@ -254,13 +254,7 @@ func (f *following) record() (news bool, err error) {
 		return false, nil
 	}
 	b.Root = &root
-	if len(b.Nodes) > 0 && !f.m.durable {
-		if err := f.m.Folder.Sync(); err != nil {
-			return false, err
-		}
-		f.m.durable = true
-	}
-	if err := f.m.State.Apply(b); err != nil {
+	if err := f.m.apply(b); err != nil {
 		return false, err
 	}
 	f.m.root = root

@@ -330,7 +330,7 @@ func (m *Mirror) findThere(ctx context.Context, make bool) error {
 		b.Anew, root.Listed = true, false
 	}
 	root.Node = found.Node
-	if err := m.State.Apply(b); err != nil {
+	if err := m.apply(b); err != nil {
 		return err
 	}
 	m.root = root

@@ -143,7 +143,7 @@ func (m *Mirror) outdated(news map[int64]*state.SyncNews, rest []int64, agreed f
 	if b.Empty() {
 		return nil
 	}
-	return m.State.Apply(b)
+	return m.apply(b)
 }
 
 // plant makes the agreed tree. Of two at one place, which a plan that was cut short leaves, the later is there by now; the
@@ -180,7 +180,7 @@ func (m *Mirror) plant(t *reconcile.Tree, all []branch, news map[int64]*state.Sy
 			b.News = append(b.News, state.SyncNews{SyncEntry: rows[id]})
 		}
 	}
-	return m.State.Apply(b)
+	return m.apply(b)
 }
 
 // conceal takes what is hidden out of a tree. It answers with what has names that begin with own.
