@@ -90,6 +90,10 @@ func (u *upload) plan(ctx context.Context, index int64, careful bool, buf []byte
 		chunk = hash.NewChunk(index)
 		matches, wrong, err = l.scan.Part(u.source.f, from, to, u.size, all, buf, seen)
 	}
+	if CodeOf(err) == proto.NotFound { // deleted since its blocks were told, so their sums are not
+		l.gone.Store(true)
+		return u.plan(ctx, index, false, buf)
+	}
 	if err != nil {
 		return Hash{}, nil, u.source.changed(err)
 	}

@@ -90,6 +90,30 @@ func TestUploadNewerOfWhatGoes(t *testing.T) {
 	}
 }
 
+// So is one of which the sums of whole blocks are not told any more, as it went away after its blocks were.
+func TestUploadNewerOfWhatGoesBeforeItsSums(t *testing.T) {
+	s := newServer(t)
+	r := s.dial(Options{})
+	old := random(2*ChunkSize + 5)
+	older := Known{s.keep(old), int64(len(old))}
+	s.on(proto.TypeSignature, func(q *request) {
+		if q.header.(*proto.SignatureRequest).Sums {
+			q.refuse(NotFound)
+			return
+		}
+		q.normal()
+	})
+	file := slices.Clone(old)
+	file[ChunkSize/2]++ // of the same size: whole blocks are compared from the start
+	got, err := r.Upload(soon(t), fileOf(t, file), int64(len(file)), UploadOptions{Older: older})
+	if err != nil || got.Hash != Sum(file) || got.Sent != int64(len(file)) || got.Copied != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if n := s.count(proto.TypeAssemble); n > 0 {
+		t.Errorf("%d chunks were to be made of what is gone", n)
+	}
+}
+
 // One that is not there in the first place is as if there were none.
 func TestUploadNewerOfNothing(t *testing.T) {
 	s := newServer(t)
