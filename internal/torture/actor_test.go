@@ -24,6 +24,7 @@ type actor struct {
 	patient bool // tries again within client; otherwise each failure is seen here
 	random  *mathrand.Rand
 	shape   shape
+	own     drawing // instead of draw; nil: draw
 
 	folder int64 // node
 	names  map[string]ack
@@ -31,11 +32,16 @@ type actor struct {
 	facts  []ack                 // what it would make true
 	shown  bool                  // it was seen to be there all the same
 
+	pending func(context.Context) error // asks again for something else than a commit; nil: nothing is without an answer
+
 	stored, read, lost *atomic.Int64 // contents put and got, replies lost; of the whole fleet
 	fault              func(format string, args ...any)
 	dark               func() bool // the power is cut: answers are not taken
 	broken             func() bool // a fault was found: the rest would only repeat it
 }
+
+// drawing thinks of what to change, see draw. Changes of none are no fault: it did something else.
+type drawing func(context.Context) ([]client.Change, []ack, error)
 
 // shape is what an actor does: how many names it plays with, how large its contents are.
 type shape struct {
@@ -54,7 +60,7 @@ var errDark = errors.New("no answer: the power is cut")
 // act goes on until ctx ends or stop is set, and then until what was asked is answered, if that can be.
 func (a *actor) act(ctx context.Context, stop *atomic.Bool) {
 	for ctx.Err() == nil && !a.broken() {
-		if a.asked == nil && stop.Load() {
+		if !a.waiting() && stop.Load() {
 			return
 		}
 		if err := a.step(ctx); err != nil && ctx.Err() == nil {
@@ -63,6 +69,9 @@ func (a *actor) act(ctx context.Context, stop *atomic.Bool) {
 		}
 	}
 }
+
+// waiting tells whether something that was asked is without an answer.
+func (a *actor) waiting() bool { return a.asked != nil || a.pending != nil }
 
 func pause(ctx context.Context, d time.Duration) {
 	select {
@@ -76,13 +85,20 @@ func (a *actor) step(ctx context.Context) error {
 	if a.folder == 0 {
 		return a.enter(ctx)
 	}
+	if a.pending != nil {
+		return a.pending(ctx)
+	}
 	if a.asked != nil {
 		return a.askAgain(ctx)
 	}
 	if a.random.IntN(6) == 0 {
 		return a.look(ctx)
 	}
-	changes, facts, err := a.draw(ctx)
+	draw := a.draw
+	if a.own != nil {
+		draw = a.own
+	}
+	changes, facts, err := draw(ctx)
 	if err != nil || len(changes) == 0 {
 		return err
 	}
@@ -206,11 +222,6 @@ func (a *actor) put(ctx context.Context, bodies [][]byte) error {
 // drawLarge is one content that comes in chunks.
 func (a *actor) drawLarge(ctx context.Context) ([]client.Change, []ack, error) {
 	path := fmt.Sprintf("large%d", a.random.IntN(3))
-	there := a.names[path]
-	version := there.version
-	if there.gone {
-		version = 0
-	}
 	seed := a.random.Uint64()
 	h, size, err := a.remote.UploadReader(ctx, newStream(seed, client.ChunkSize+1+a.random.Int64N(1<<20)), nil)
 	if err != nil {
@@ -220,6 +231,16 @@ func (a *actor) drawLarge(ctx context.Context) ([]client.Change, []ack, error) {
 		return nil, nil, errDark
 	}
 	a.stored.Add(1)
+	return a.putting(path, h, size)
+}
+
+// putting is a change that puts a content, and what it makes true.
+func (a *actor) putting(path string, h client.Hash, size int64) ([]client.Change, []ack, error) {
+	there := a.names[path]
+	version := there.version
+	if there.gone {
+		version = 0
+	}
 	return []client.Change{{Op: client.OpPut, Parent: client.Place{Node: a.folder}, Name: path, Kind: client.KindFile, Hash: h, Size: size,
 		Mode: 0o600, Mtime: 1, Expect: version}}, []ack{{actor: a.id, path: path, hash: h, size: size}}, nil
 }

@@ -12,10 +12,10 @@ import (
 // what was visible to anybody is there; the server is back within two seconds.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct{ kind, options, size string }{
-		{"ext4", "", "1G"},
-		{"ext4", "data=writeback", "1G"}, // names may come back before the bytes
-		{"xfs", "", "1G"},
+	for _, test := range []struct{ kind, options string }{
+		{"ext4", ""},
+		{"ext4", "data=writeback"}, // names may come back before the bytes
+		{"xfs", ""},
 	} {
 		name := test.kind
 		if test.options != "" {
@@ -24,7 +24,11 @@ func TestPowerCut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := begin(t)
 			r.needDisk(test.kind)
-			d := r.newDisk(test.kind, test.size, test.options)
+			size := "1G"
+			if r.long {
+				size = "6G" // of holes, for large files with all their versions
+			}
+			d := r.newDisk(test.kind, size, test.options)
 			cuts := r.pick(5, 1000)
 			if test.options != "" {
 				cuts = r.pick(2, 200)
@@ -77,20 +81,25 @@ func powerCuts(r *round, d *disk, cuts int, prepare func(s *server)) (total cutT
 		if n%cutsADisk == 0 {
 			if s != nil {
 				total.acks += f.acks.Load()
+				f.toiled()
 				s.stop()
 				s.checkAll("after a drain")
 				r.Log(total) // a long round tells how far it has come
 				d.renew()
 			}
-			s = r.newServer(filepath.Join(d.mount, "data"), 2)
+			s = r.newServer(filepath.Join(d.mount, "data"), 2, r.serverArgs()...)
 			if prepare != nil {
 				prepare(s)
 			}
 			s.start()
 			f = s.newFleet(6, everyday)
+			if prepare == nil {
+				f.addToil()
+			}
 		}
 		f.begin()
 		time.Sleep(time.Duration(40+random.IntN(200)) * time.Millisecond)
+		r.linger(random, 3)
 		f.dark.Store(true)
 		d.cut()
 		time.Sleep(time.Duration(random.IntN(10)) * time.Millisecond) // the server meets a dead disk
@@ -113,6 +122,7 @@ func powerCuts(r *round, d *disk, cuts int, prepare func(s *server)) (total cutT
 		}
 	}
 	total.acks += f.acks.Load()
+	f.toiled()
 	s.stop()
 	s.checkAll("at the end")
 	return total

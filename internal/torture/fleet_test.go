@@ -16,6 +16,7 @@ type fleet struct {
 	s      *server
 	actors []*actor
 	watch  *watcher
+	toil   *toil // nil: none
 	stop   atomic.Bool
 	dark   atomic.Bool // the power is cut: what arrives now was never said, see powerCuts
 	faults atomic.Int64
@@ -31,9 +32,8 @@ func (s *server) newFleet(count int, shape shape) *fleet {
 	s.Helper()
 	f := &fleet{oracle: s.newOracle(), s: s}
 	for i := range count {
-		a := &actor{oracle: f.oracle, id: i, patient: i%2 == 1, random: s.random(uint64(i)), shape: shape, names: make(map[string]ack),
-			stored: &f.stored, read: &f.read, lost: &f.lost, fault: f.fault, dark: f.dark.Load,
-			broken: func() bool { return f.faults.Load() > 0 }}
+		a := f.newActor(i, shape)
+		a.patient = i%2 == 1
 		o := client.Options{Connections: 1, Retries: -1, Timeout: 30 * time.Second}
 		if a.patient {
 			o.Retries = 0 // client's own number
@@ -43,6 +43,13 @@ func (s *server) newFleet(count int, shape shape) *fleet {
 	}
 	f.watch = &watcher{remote: s.dialRemote(client.Options{Connections: 1, Retries: -1}), fault: f.fault, dark: f.dark.Load, seen: make(map[int64]client.Entry)}
 	return f
+}
+
+// newActor makes an actor that has no connection yet.
+func (f *fleet) newActor(id int, shape shape) *actor {
+	return &actor{oracle: f.oracle, id: id, random: f.random(uint64(id)), shape: shape, names: make(map[string]ack),
+		stored: &f.stored, read: &f.read, lost: &f.lost, fault: f.fault, dark: f.dark.Load,
+		broken: func() bool { return f.faults.Load() > 0 }}
 }
 
 // fault is something the server must not do. The load ends, so that the first one stays visible.
@@ -65,6 +72,9 @@ func (f *fleet) begin() {
 		f.group.Go(func() { a.act(ctx, &f.stop) })
 	}
 	f.group.Go(func() { f.watch.watch(ctx, &f.stop) })
+	if f.toil != nil {
+		f.group.Go(func() { f.empty(ctx) })
+	}
 }
 
 // rest lets every actor have the answer to what it asked, and stops. The server runs.
@@ -99,7 +109,11 @@ func (f *fleet) over() {
 }
 
 func (f *fleet) String() string {
-	return fmt.Sprintf("%d names acknowledged, %d contents stored, %d read back, %d replies lost", f.acks.Load(), f.stored.Load(), f.read.Load(), f.lost.Load())
+	text := fmt.Sprintf("%d names acknowledged, %d contents stored, %d read back, %d replies lost", f.acks.Load(), f.stored.Load(), f.read.Load(), f.lost.Load())
+	if f.toil != nil {
+		text += "; " + f.toil.String()
+	}
+	return text
 }
 
 // settle lets every actor ask again for what it has no answer to, while nothing else is done. The server runs.
@@ -114,7 +128,7 @@ func (f *fleet) settle() {
 	f.group.Wait()
 	f.over()
 	for _, a := range f.actors {
-		if a.asked != nil {
+		if a.waiting() {
 			f.Fatalf("actor %d still has no answer after %v", a.id, startLimit)
 		}
 	}

@@ -15,9 +15,10 @@ import (
 func TestKill(t *testing.T) {
 	t.Parallel()
 	r := begin(t)
-	s := r.newServer(r.path("data"), 4)
+	s := r.newServer(r.path("data"), 4, r.serverArgs()...)
 	s.start()
 	f := s.newFleet(8, everyday)
+	f.addToil()
 	random := r.random(1 << 32)
 	kills, acks := r.pick(200, 2000), int64(0)
 	if r.long { // where kills come faster than answers, it takes more of them until so much was acknowledged
@@ -28,6 +29,7 @@ func TestKill(t *testing.T) {
 	f.begin()
 	for n := 0; (n < kills || f.acks.Load() < acks) && f.faults.Load() == 0; {
 		time.Sleep(20*time.Millisecond + time.Duration(random.Int64N(int64(r.pick(40, 130))))*time.Millisecond)
+		r.linger(random, 8)
 		switch kind := random.IntN(100); {
 		case kind < 92:
 			pid := s.aWorker(random.IntN)
@@ -58,6 +60,7 @@ func TestKill(t *testing.T) {
 	}
 	f.rest()
 	f.verify(true)
+	f.toiled()
 	s.stop()
 	c := s.checkAll("after a drain")
 	r.Logf("kills %v: %v; %v; the slowest start took %v", counts, f, c, slowest.Round(time.Millisecond))
