@@ -16,7 +16,6 @@ import (
 	"sluice/internal/client"
 	"sluice/internal/live"
 	"sluice/internal/mirror"
-	"sluice/internal/proto"
 	"sluice/internal/reconcile"
 	"sluice/internal/state"
 	"sluice/internal/syncer"
@@ -80,7 +79,7 @@ type pair struct {
 
 func (p *program) sync(ctx context.Context, args []string, flags *syncFlags) error {
 	for _, name := range flags.sets {
-		if err := proto.CheckName(name); name != "" && err != nil {
+		if err := client.CheckName(name); name != "" && err != nil {
 			return usagef("--set: %v", err)
 		}
 	}

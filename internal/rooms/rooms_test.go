@@ -22,7 +22,7 @@ var allowed = map[string]string{
 	"web":            "store stats metrics",
 	"metrics":        "stats",
 	"live":           "mirror watch client state ask",
-	"mirror":         "reconcile client state proto",
+	"mirror":         "reconcile client state proto hash",
 	"reconcile":      "proto",
 	"syncer":         "client proto state hash mirror reconcile",
 	"handler":        "store proto",

@@ -241,10 +241,7 @@ func (f *Folder) removeFile(fd int, name string, was *Node) error {
 		return err
 	}
 	if !stillThat(fd, temp, was) {
-		if err := renameNew(fd, temp, fd, name); err != nil {
-			return fmt.Errorf("it was changed here meanwhile, and is called %s now: %w", temp, err)
-		}
-		return errMeanwhile
+		return putBack(fd, temp, name)
 	}
 	return unix.Unlinkat(fd, temp, 0)
 }

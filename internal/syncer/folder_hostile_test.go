@@ -259,8 +259,15 @@ func TestNothingIsLostAtTheLastMoment(t *testing.T) {
 		}
 	}
 	finish()
-	if last, ok := of(path); ok {
-		back[last] = true
+	names, err := os.ReadDir(dir)
+	check(t, err)
+	for _, e := range names { // the last one, and those that were put aside when he had written the next already
+		if strings.HasPrefix(e.Name(), tempPrefix) {
+			t.Errorf("%s is hidden", e.Name())
+		}
+		if last, ok := of(filepath.Join(dir, e.Name())); ok {
+			back[last] = true
+		}
 	}
 	for id := range written {
 		if !back[id] && !gone[id] {

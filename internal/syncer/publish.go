@@ -209,7 +209,9 @@ func (u *publisher) rename(list []written, names *syncing) (named []written, err
 			named = append(named, *w)
 			continue
 		}
-		_ = unix.Unlinkat(fd, w.temp, 0)
+		if !errors.Is(err, errPutAside) {
+			_ = unix.Unlinkat(fd, w.temp, 0)
+		}
 		u.p.missed(w.Step, naming, err)
 	}
 	if len(named) > 0 {

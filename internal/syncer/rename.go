@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"errors"
+	"fmt"
 
 	"golang.org/x/sys/unix"
 
@@ -75,12 +76,32 @@ func renameOver(fd int, temp, name string, was *Node) error {
 	}
 	if !stillThat(fd, temp, was) {
 		if err := unix.Renameat2(fd, temp, fd, name, unix.RENAME_EXCHANGE); err != nil {
-			return err
+			return putBack(fd, temp, name)
 		}
 		return errMeanwhile
 	}
 	return unix.Unlinkat(fd, temp, 0)
 }
+
+// putBack gives what was put aside and proved to be somebody's its name back, or, where something stands there by now, one
+// beside it that all see. It gives errMeanwhile where that was done.
+func putBack(fd int, temp, name string) error {
+	err := renameNew(fd, temp, fd, name)
+	for n := 1; errors.Is(err, errMeanwhile) && n < 100; n++ {
+		suffix := fmt.Sprintf(" (kept %d)", n)
+		err = renameNew(fd, temp, fd, name[:min(len(name), maxNameBytes-len(suffix))]+suffix)
+	}
+	if err != nil {
+		return fmt.Errorf("%w %s now: %w", errPutAside, temp, err)
+	}
+	return errMeanwhile
+}
+
+// errPutAside says that a temporary name holds what is somebody's: it is not to be removed.
+var errPutAside = errors.New("it was changed here meanwhile, and is called")
+
+// maxNameBytes is the longest name of a file on Linux (NAME_MAX).
+const maxNameBytes = 255
 
 // stillThat says whether a name that was renamed a moment ago is what it was taken for. (A rename changes its ctime.)
 func stillThat(fd int, name string, was *Node) bool {
