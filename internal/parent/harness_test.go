@@ -168,7 +168,7 @@ func dialTo(t *testing.T, address string) *client {
 // greeted waits for the greeting; false: the server has closed the connection.
 func (c *client) greeted() bool {
 	c.t.Helper()
-	if err := c.conn.SetReadDeadline(time.Now().Add(8 * time.Second)); err != nil {
+	if err := c.conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		c.t.Fatal(err)
 	}
 	line, err := c.reader.ReadString('\n')
