@@ -84,7 +84,7 @@ func (f *fleet) addToil() {
 		own  func(*actor) drawing
 	}{
 		{"carl", nil},
-		{"carl", nil},
+		{"carl", func(a *actor) drawing { return (&waster{a}).draw }},
 		{"carl", func(a *actor) drawing { return (&changer{actor: a, toil: f.toil}).draw }},
 		{"carl", func(a *actor) drawing { return (&giver{a, f.toil}).draw }},
 		{"bob", func(a *actor) drawing { return (&prover{a, f.toil}).draw }},
@@ -189,6 +189,34 @@ func (g *giver) draw(ctx context.Context) ([]client.Change, []ack, error) {
 	g.shelf.add(b)
 	pause(ctx, 150*time.Millisecond) // lest it fills the disk
 	return g.putting(path, client.Sum(content), b.size)
+}
+
+// waster puts contents that lie in segments and deletes them again, so that most of a segment is soon dead.
+type waster struct{ *actor }
+
+const wasted = 16 // names
+
+func (w *waster) draw(ctx context.Context) (changes []client.Change, facts []ack, err error) {
+	var fresh [][]byte
+	for i := range wasted {
+		path := fmt.Sprintf("wasted%d", i)
+		var c []client.Change
+		var f []ack
+		if there := w.names[path]; there.version > 0 && !there.gone {
+			c, f, err = w.deletion(path)
+		} else {
+			b := make([]byte, 60<<10+w.random.IntN(60<<10))
+			fill(b, w.random.Uint64())
+			fresh = append(fresh, b)
+			c, f, err = w.putting(path, client.Sum(b), int64(len(b)))
+		}
+		changes, facts = append(changes, c...), append(facts, f...)
+	}
+	if len(fresh) > 0 {
+		err = w.put(ctx, fresh)
+	}
+	pause(ctx, 20*time.Millisecond)
+	return changes, facts, err
 }
 
 // prover has what the giver has, and shows it. What was collected meanwhile it sends.
