@@ -384,6 +384,9 @@ func cpu(t *testing.T) time.Duration {
 }
 
 func TestNoDescriptorsLeft(t *testing.T) {
+	if os.Getenv("SLUICE_TORTURE") == "" {
+		t.Skip("it takes all descriptors of a process that is server and client in one, which on a busy machine hits the client too: set SLUICE_TORTURE")
+	}
 	h := start(t, 1, always("good"), true)
 	client, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
