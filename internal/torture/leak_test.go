@@ -249,7 +249,7 @@ func (s *server) countAll() (all []census) {
 // are opened one by one, up to six, of two files each and one for all.
 func (c census) what() string {
 	much := ""
-	if c.database > 2*6+1 {
+	if c.database > 2*6+2 { // a descriptor and a log for each connection, its index, and for moments the keeper's own, by which it takes room ahead
 		much = fmt.Sprintf(", and %d of the database", c.database)
 	}
 	return fmt.Sprintf("%d descriptors beside pipes and database, of these %d sockets, %d contents and %d segments being written, %d files being read%s",
