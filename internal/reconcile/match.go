@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,8 +23,7 @@ func Match(agreed, local *Tree) {
 	m := matcher{agreed: agreed, local: local, kin: make(map[*Entry]*Entry)}
 	local.ByID = make(map[int64]*Entry, len(agreed.ByID))
 	unnumber(local.Root)
-	split(agreed.Root, &m.agreedFolders, nil)
-	split(local.Root, &m.localFolders, &m.localFiles)
+	m.split(local.Root)
 	m.pair(local.Root, agreed.Root)
 	m.halfway(agreed)
 	m.folders()
@@ -41,24 +41,24 @@ type matcher struct {
 	agreed, local *Tree
 	kin           map[*Entry]*Entry // local folders and their agreed ones
 
-	agreedFolders, localFolders []*Entry // parents first, by name
-	localFiles                  []*Entry // in no order
+	localFolders []*Entry // parents first, by name
+	localFiles   []*Entry // in no order
 }
 
-// split lists what a folder holds, all the way down. files nil: they are not wanted.
-func split(f *Entry, folders, files *[]*Entry) {
+// split lists what a local folder holds, all the way down.
+func (m *matcher) split(f *Entry) {
 	var below []*Entry
 	for _, c := range f.Children {
 		if c.IsFolder() {
 			below = append(below, c)
-		} else if files != nil {
-			*files = append(*files, c)
+		} else {
+			m.localFiles = append(m.localFiles, c)
 		}
 	}
 	slices.SortFunc(below, func(a, b *Entry) int { return strings.Compare(a.Name, b.Name) })
 	for _, c := range below {
-		*folders = append(*folders, c)
-		split(c, folders, files)
+		m.localFolders = append(m.localFolders, c)
+		m.split(c)
 	}
 }
 
@@ -98,10 +98,16 @@ func (m *matcher) halfway(agreed *Tree) {
 // folders first, for files are looked for in the folders that have been found.
 func (m *matcher) folders() {
 	born, unborn := make(map[identity]*Entry), make(map[identity]*Entry)
-	for _, a := range m.agreedFolders {
-		if a.Facts.Ino == 0 {
-			continue
+	// By number, not from the root: two may be remembered at one place, where a crash took what the second move of an
+	// exchange had remembered.
+	var agreed []*Entry
+	for _, a := range m.agreed.ByID {
+		if a.IsFolder() && a.Facts.Ino != 0 {
+			agreed = append(agreed, a)
 		}
+	}
+	slices.SortFunc(agreed, func(a, b *Entry) int { return cmp.Compare(a.ID, b.ID) })
+	for _, a := range agreed {
 		key := identity{ino: int64(a.Facts.Ino), born: a.Facts.Born}
 		if a.Facts.Born != 0 {
 			born[key] = a

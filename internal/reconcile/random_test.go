@@ -1,8 +1,10 @@
 package reconcile
 
 import (
+	"flag"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -100,47 +102,54 @@ func (w *world) texts() map[string]bool {
 // TestRandomTrees lets two sides live for a while: changes on both, a sync, and again. Some syncs are cut after some of
 // their steps, and forget what they had remembered of the last ones.
 func TestRandomTrees(t *testing.T) {
-	for range 5 {
-		rapid.Check(t, func(r *rapid.T) {
-			w := newWorld(r)
-			w.unborn = rapid.Bool().Draw(r, "unborn")
-			n := 0
-			for range rapid.IntRange(1, 4).Draw(r, "times") {
-				agreed := map[string]bool{}
-				for range rapid.IntRange(1, 3).Draw(r, "cuts") {
-					for _, row := range w.rows {
-						agreed[w.contents[string(row.e.Hash[:])]] = true
-					}
-					var said []string
-					for range rapid.IntRange(0, 6).Draw(r, "changes") {
-						n++
-						s := side(rapid.IntRange(0, 1).Draw(r, "side"))
-						if c := change(r, w, s, n); c != "" {
-							said = append(said, [2]string{"here: ", "there: "}[s]+c)
-						}
-					}
-					r.Log(strings.Join(said, "; "))
-					if rapid.IntRange(0, 3).Draw(r, "cut") == 0 {
-						fresh := w.texts()
-						w.cut, w.forget = rapid.IntRange(1, 12).Draw(r, "after"), rapid.IntRange(0, 3).Draw(r, "forgotten")
-						w.took, w.refused = nil, nil
-						w.round()
-						r.Logf("cut after %d, %d forgotten:\n%s", w.cut, w.forget, w.told())
-						w.cut, w.forget = 0, 0
-						w.kept(fresh, agreed)
+	checks := "500"
+	if os.Getenv("SLUICE_TORTURE") != "" {
+		checks = "20000"
+	}
+	if set := flag.Lookup("rapid.checks"); set.Value.String() == set.DefValue { // nobody asked for another number
+		if err := flag.Set("rapid.checks", checks); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rapid.Check(t, func(r *rapid.T) {
+		w := newWorld(r)
+		w.unborn = rapid.Bool().Draw(r, "unborn")
+		n := 0
+		for range rapid.IntRange(1, 4).Draw(r, "times") {
+			agreed := map[string]bool{}
+			for range rapid.IntRange(1, 3).Draw(r, "cuts") {
+				for _, row := range w.rows {
+					agreed[w.contents[string(row.e.Hash[:])]] = true
+				}
+				var said []string
+				for range rapid.IntRange(0, 6).Draw(r, "changes") {
+					n++
+					s := side(rapid.IntRange(0, 1).Draw(r, "side"))
+					if c := change(r, w, s, n); c != "" {
+						said = append(said, [2]string{"here: ", "there: "}[s]+c)
 					}
 				}
-				fresh := w.texts()
-				if list := paths(w.disk, false); len(list) > 0 && rapid.Bool().Draw(r, "veil") {
-					w.veiled(r, lookup(w.disk, rapid.SampledFrom(list).Draw(r, "veiled")))
+				r.Log(strings.Join(said, "; "))
+				if rapid.IntRange(0, 3).Draw(r, "cut") == 0 {
+					fresh := w.texts()
+					w.cut, w.forget = rapid.IntRange(1, 12).Draw(r, "after"), rapid.IntRange(0, 3).Draw(r, "forgotten")
+					w.took, w.refused = nil, nil
+					w.round()
+					r.Logf("cut after %d, %d forgotten:\n%s", w.cut, w.forget, w.told())
+					w.cut, w.forget = 0, 0
 					w.kept(fresh, agreed)
 				}
-				w.sync(3)
-				r.Logf("synced:\n%s%s", w.told(), w.shape(w.disk))
+			}
+			fresh := w.texts()
+			if list := paths(w.disk, false); len(list) > 0 && rapid.Bool().Draw(r, "veil") {
+				w.veiled(r, lookup(w.disk, rapid.SampledFrom(list).Draw(r, "veiled")))
 				w.kept(fresh, agreed)
 			}
-		})
-	}
+			w.sync(3)
+			r.Logf("synced:\n%s%s", w.told(), w.shape(w.disk))
+			w.kept(fresh, agreed)
+		}
+	})
 }
 
 // veiled syncs while something here cannot be read, or is ignored: that comes to an end, and what is veiled stays as it is.
