@@ -54,7 +54,7 @@ e2e:
 
 # The long rounds: the same tests with SLUICE_TORTURE set, so that they go on for longer. SHARE=0.1 does a tenth.
 torture:
-	SLUICE_TORTURE=$(or $(SHARE),1) $(GO) test -tags '$(TAGS)' -count=1 -v -p 1 -timeout 10800s ./internal/torture/ ./internal/e2e/ ./internal/store/ ./internal/db/ ./internal/mirror/ ./internal/reconcile/ ./internal/parent/
+	SLUICE_TORTURE=$(or $(SHARE),1) $(GO) test -tags '$(TAGS)' -count=1 -v -p 1 -timeout 10800s ./internal/torture/ ./internal/e2e/ ./internal/store/ ./internal/db/ ./internal/mirror/ ./internal/reconcile/
 
 # QUICK=1 ends within 5 minutes; PLOTS=1 draws what was measured; CONGESTION= names another congestion control than the system's.
 bench: build

@@ -53,8 +53,10 @@ func fakeWorker(role string) int {
 		time.Sleep(time.Hour)
 	}
 	for {
-		poll := []unix.PollFd{{Fd: int32(f.channel.FD()), Events: unix.POLLIN}}
-		_, _ = unix.Poll(poll, -1)
+		if !f.channel.Fetched() { // of what was received together the kernel does not tell again
+			poll := []unix.PollFd{{Fd: int32(f.channel.FD()), Events: unix.POLLIN}}
+			_, _ = unix.Poll(poll, -1)
+		}
 		message, fd, err := f.channel.Recv()
 		switch {
 		case errors.Is(err, handoff.ErrAgain):
