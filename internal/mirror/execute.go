@@ -19,9 +19,6 @@ func (r *round) carryOut() error {
 	if err := r.clear(); err != nil {
 		return err
 	}
-	if err := r.clear(); err != nil {
-		return err
-	}
 	steps := r.steps
 	for len(steps) > 0 {
 		var err error

@@ -82,6 +82,36 @@ func TestOwnDeleteIsKnown(t *testing.T) {
 	want(t, "there", w.server.names(), "d=1")
 }
 
+// What another device has made is not ours because we once tried the same.
+func TestAnothersCommitIsNotOurs(t *testing.T) {
+	w := calm(t, 2)
+	a, b := w.devices[0], w.devices[1]
+	a.disk.put("e", "1")
+	runs(t, w, 0, 0, 1)
+	ends := func(at string) {
+		t.Helper()
+		w.during = func(what string) {
+			if what == at {
+				w.during = nil
+				panic(crash{})
+			}
+		}
+		if _, err := w.sync(a); !errors.Is(err, errLost) {
+			t.Fatal(err)
+		}
+	}
+	a.disk.put("e", "2")
+	ends("commit")
+	ends("send")
+	a.disk.put("e", "3")
+	b.disk.put("e", "2")
+	runs(t, w, 0, 1)
+	runs(t, w, client.ExitConflicts, 0)
+	if n := w.server.child(w.server.root, "e"); w.server.held[n.Hash] != "2" {
+		t.Errorf("the server has %s", w.server.names())
+	}
+}
+
 // What was fetched and not recorded is no edit, though the server has gone back to what was agreed meanwhile.
 func TestOwnFetchIsKnown(t *testing.T) {
 	w := calm(t, 2)

@@ -31,11 +31,13 @@ func (m *Mirror) list(ctx context.Context) error {
 			known = 0
 		}
 		agreed = wentBack(agreed, listed, known)
-		sent, err := m.State.Sent()
-		if err != nil {
+		if b.Answered, err = m.State.Sent(); err != nil {
 			return err
 		}
-		b.Answered = sent
+	} else if own, err := m.ours(); err != nil {
+		return err
+	} else {
+		b.Answered = m.unmet(own)
 	}
 	for _, id := range sorted(agreed) {
 		b.Nodes = append(b.Nodes, agreed[id])

@@ -250,6 +250,7 @@ func (f *following) record() (news bool, err error) {
 			return false, err
 		}
 	}
+	b.Answered = f.m.unmet(own)
 	if b.Empty() && root.Journal == f.m.root.Journal {
 		return false, nil
 	}
@@ -309,6 +310,18 @@ func (m *Mirror) ours() (map[state.SyncSent]bool, error) {
 		own[s] = true
 	}
 	return own, nil
+}
+
+// unmet is what of own is not waited for once the server was followed or listed: what was sent and has not turned up by then
+// never arrived, and another device may give the name the same content. A delete is of one node, which nobody else deletes for
+// what stands here instead; sets are found later.
+func (m *Mirror) unmet(own map[state.SyncSent]bool) (all []state.SyncSent) {
+	for o := range own {
+		if o.Name != "" && !m.isSet(o.Name) {
+			all = append(all, o)
+		}
+	}
+	return all
 }
 
 // same says whether two states of a node differ at most in their versions.

@@ -141,10 +141,16 @@ func (r *round) own() error {
 	if err != nil || len(sent) == 0 {
 		return err
 	}
+	met := make(map[state.SyncSent]bool)
 	for rem := range r.inside {
-		if r.remote.ByID[rem.ID] != rem || !sent[state.SyncSent{Parent: rem.Parent.ID, Name: rem.Name, Hash: rem.Hash}] {
+		if r.remote.ByID[rem.ID] != rem {
 			continue
 		}
+		row := state.SyncSent{Parent: rem.Parent.ID, Name: rem.Name, Hash: rem.Hash}
+		if !sent[row] {
+			continue
+		}
+		met[row] = true
 		a := r.agreed.ByID[rem.ID]
 		if a != nil && a.Kind != reconcile.KindSet {
 			continue
@@ -166,7 +172,16 @@ func (r *round) own() error {
 		a.Hash, a.Hashed, a.Mode, a.Mtime, a.Version = rem.Hash, true, rem.Mode, rem.Mtime, rem.Version
 		r.inside[a] = copyMembers(a, r.inside[rem])
 	}
-	return nil
+	if r.scanned == 0 { // parts do not tell what sets there are
+		return nil
+	}
+	b := &state.SyncBatch{}
+	for row := range sent { // what never arrived another device may make the same
+		if r.m.isSet(row.Name) && !met[row] {
+			b.Answered = append(b.Answered, row)
+		}
+	}
+	return r.m.State.Apply(b)
 }
 
 // standing is the local set at the place of a set of the server.

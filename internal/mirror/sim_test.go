@@ -28,19 +28,28 @@ func TestSimulator(t *testing.T) {
 	simulateAll(t, schedules(2000, 100000), func(*world) {})
 }
 
-// simulateAll makes n schedules in worlds that are prepared, or the one whose seed is asked for.
+// simulateAll makes n schedules in worlds that are prepared, or the one whose seed is asked for, or those from 5-9.
 func simulateAll(t *testing.T, n int, prepare func(w *world)) {
+	first := uint64(1)
 	if text := os.Getenv(simSeed); text != "" {
-		seed, err := strconv.ParseUint(text, 10, 64)
+		from, to, several := strings.Cut(text, "-")
+		seed, err := strconv.ParseUint(from, 10, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		simulate(t, seed, true, prepare)
-		return
+		if !several {
+			simulate(t, seed, true, prepare)
+			return
+		}
+		last, err := strconv.ParseUint(to, 10, 64)
+		if err != nil || last < seed {
+			t.Fatalf("%s: %v", text, err)
+		}
+		first, n = seed, int(last-seed)+1
 	}
 	crashes := 0
-	for seed := range uint64(n) {
-		crashes += simulate(t, seed+1, false, prepare)
+	for i := range uint64(n) {
+		crashes += simulate(t, first+i, false, prepare)
 		if t.Failed() {
 			return
 		}
