@@ -66,6 +66,8 @@ type Mirror struct {
 	waits  time.Duration // until the sets that were not quiet are
 	result *Result
 
+	recorded map[int64]int64 // versions past the journal number, by node: of our own commits, which the journal tells once more
+
 	// What was done here is durable, what a life before this one did too. Before, nothing is recorded that relies on it.
 	durable bool
 }

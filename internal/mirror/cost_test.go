@@ -220,3 +220,48 @@ func (s *many) DeleteSet(context.Context, string, *reconcile.Entry) error { pani
 func (s *many) FetchSet(context.Context, WantedSet) (*reconcile.Entry, error) {
 	panic("there are no sets")
 }
+
+// asked counts what is read of single nodes.
+type asked struct {
+	Memory
+	count int
+}
+
+func (a *asked) Node(id int64) (state.SyncNode, bool, error) {
+	a.count++
+	return a.Memory.Node(id)
+}
+
+func (a *asked) NewsOf(id int64) (state.SyncNews, bool, error) {
+	a.count++
+	return a.Memory.NewsOf(id)
+}
+
+// What the journal tells of our own commits is known from their answers: nothing is read for it.
+func TestOwnCommitsAreNotLookedUp(t *testing.T) {
+	w := calm(t, 2)
+	a, b := w.devices[0], w.devices[1]
+	counts := &asked{Memory: a.memory}
+	a.kept = counts
+	a.disk.put("d/", "")
+	for i := range 20 {
+		a.disk.put(fmt.Sprintf("d/%02d", i), "1")
+	}
+	runs(t, w, 0, 0)
+	if counts.count > 0 {
+		t.Errorf("%d rows are read to find what was just recorded", counts.count)
+	}
+	w.during = func(what string) { // another device's changes in between are looked up
+		if what == "commit's reply" {
+			w.during = nil
+			b.disk.put("other", "2")
+			runs(t, w, 0, 1)
+		}
+	}
+	a.disk.put("d/00", "3")
+	runs(t, w, 0, 0)
+	if counts.count == 0 {
+		t.Error("nothing is read to find out about another device's change")
+	}
+	want(t, "here", a.disk.names(), w.server.names())
+}

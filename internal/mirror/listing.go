@@ -59,7 +59,7 @@ func (m *Mirror) list(ctx context.Context) error {
 	if err := m.apply(b); err != nil {
 		return err
 	}
-	m.root, m.whole = root, true
+	m.root, m.whole, m.recorded = root, true, nil
 	return nil
 }
 

@@ -46,7 +46,7 @@ func (f *following) run(ctx context.Context) error {
 		if err := f.pages(ctx); err != nil {
 			return err
 		}
-		news := f.told
+		news := slices.DeleteFunc(f.told, f.m.isRecorded)
 		f.told = nil
 		for i := range news {
 			if err := f.take(&news[i]); err != nil {
@@ -259,6 +259,7 @@ func (f *following) record() (news bool, err error) {
 		return false, err
 	}
 	f.m.root = root
+	f.m.recorded = nil
 	return len(b.News) > 0, nil
 }
 

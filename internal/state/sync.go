@@ -54,7 +54,8 @@ type SyncNews struct {
 	Deleted bool // it is gone, or lies elsewhere now; only ID and Version count
 }
 
-// SyncSent is a content that was sent under a name; or, with a Parent alone, a node whose delete was sent.
+// SyncSent is a content that was sent under a name; or, with a Parent alone, a node whose delete was sent. What is to replace a
+// file here counts as sent too.
 type SyncSent struct {
 	Parent int64
 	Name   string

@@ -101,19 +101,6 @@ func (y *Sync) news(sql string, each func(n *SyncNews), args ...any) error {
 	})
 }
 
-// Sent gives all that was sent and is not answered.
-func (y *Sync) Sent() (all []SyncSent, err error) {
-	err = y.read(func(t db.Table) error {
-		return t.Rows("SELECT parent, name, hash FROM sync_sent WHERE root = ?", []any{y.id}, func(r *db.Row) error {
-			one := SyncSent{Parent: r.Int(0), Name: r.Text(1)}
-			copy(one.Hash[:], r.Bytes(2))
-			all = append(all, one)
-			return nil
-		})
-	})
-	return all, err
-}
-
 // Count tells how many nodes are agreed and of how many there is news.
 func (y *Sync) Count() (nodes, news int64, err error) {
 	err = y.read(func(t db.Table) error {

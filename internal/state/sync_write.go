@@ -44,7 +44,15 @@ func (y *Sync) applyNodes(t db.Table, b *SyncBatch) error {
 }
 
 func (y *Sync) applyNews(t db.Table, b *SyncBatch) error {
-	for _, id := range b.Settled {
+	settled := b.Settled
+	if len(settled) > 0 { // nearly always of nothing: each is settled as it is agreed
+		if any, err := t.Row("SELECT 1 FROM sync_news WHERE root = ?", []any{y.id}); err != nil {
+			return err
+		} else if !any {
+			settled = nil
+		}
+	}
+	for _, id := range settled {
 		if err := t.Run("DELETE FROM sync_news WHERE root = ? AND id = ?", y.id, id); err != nil {
 			return err
 		}
@@ -53,22 +61,6 @@ func (y *Sync) applyNews(t db.Table, b *SyncBatch) error {
 		n := &b.News[i]
 		err := t.Run("INSERT OR REPLACE INTO sync_news (root, "+newsColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 			y.id, n.ID, n.Parent, []byte(n.Name), int64(n.Kind), n.Hash[:], n.Size, n.Mode, n.Mtime, n.Version, n.Deleted)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (y *Sync) applySent(t db.Table, b *SyncBatch) error {
-	for _, s := range b.Sent {
-		err := t.Run("INSERT OR IGNORE INTO sync_sent (root, parent, name, hash) VALUES (?, ?, ?, ?)", y.id, s.Parent, []byte(s.Name), s.Hash[:])
-		if err != nil {
-			return err
-		}
-	}
-	for _, s := range b.Answered {
-		err := t.Run("DELETE FROM sync_sent WHERE root = ? AND parent = ? AND name = ? AND hash = ?", y.id, s.Parent, []byte(s.Name), s.Hash[:])
 		if err != nil {
 			return err
 		}

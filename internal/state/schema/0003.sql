@@ -60,15 +60,13 @@ CREATE TABLE sync_news (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sync_news_place ON sync_news (root, parent, name);
 
--- What was sent under a name by a commit whose reply has not come yet: should it turn up on the server, it is our own. A
--- delete has the node for parent, no name, and a hash of zeros; what is to replace a node's file here has a hash.
+-- What one commit has sent and was not answered for yet: should it turn up on the server, it is our own. It is written before
+-- the commit is sent and goes when that is answered, so a row for each name would cost more than the names' own rows.
 CREATE TABLE sync_sent (
-  root   INTEGER NOT NULL REFERENCES sync_root ON DELETE CASCADE,
-  parent INTEGER NOT NULL,
-  name   BLOB    NOT NULL,
-  hash   BLOB    NOT NULL,
-  PRIMARY KEY (root, parent, name, hash)
-) STRICT, WITHOUT ROWID;
+  id   INTEGER PRIMARY KEY,
+  root INTEGER NOT NULL REFERENCES sync_root ON DELETE CASCADE,
+  what BLOB    NOT NULL   -- one thing after another: folder, name and hash, as sync_sent.go writes them
+) STRICT;
 
 -- A name that could not be dealt with when it was last tried.
 CREATE TABLE sync_problem (
