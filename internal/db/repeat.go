@@ -22,11 +22,10 @@ func (tx *Tx) Repeat(account int64, key []byte) (*Repeat, error) {
 	return &r, nil
 }
 
-// InsertRepeat stores a reply.
+// InsertRepeat stores a reply. It is as InsertNode says.
 func (tx *Tx) InsertRepeat(r Repeat) error {
-	_, _, err := tx.exec(`INSERT INTO repeat (account, key, device, type, request, reply, at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		r.Account, r.Key, r.Device, r.Type, r.Request, r.Reply, r.At)
-	return err
+	return tx.run(`INSERT OR FAIL INTO repeat (account, key, device, type, request, at, reply) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		r.Account, r.Key, r.Device, r.Type, r.Request, r.At, r.Reply)
 }
 
 // DeleteRepeat forgets a reply whose change was taken back.
@@ -37,7 +36,6 @@ func (tx *Tx) DeleteRepeat(account int64, key []byte) error {
 
 // SweepRepeats forgets at most limit replies from before a time and answers how many.
 func (tx *Tx) SweepRepeats(before int64, limit int) (int, error) {
-	n, _, err := tx.exec(`DELETE FROM repeat WHERE (account, key) IN
-		(SELECT account, key FROM repeat WHERE at < ? LIMIT ?)`, before, limit)
+	n, _, err := tx.exec(`DELETE FROM repeat WHERE id IN (SELECT id FROM repeat WHERE at < ? LIMIT ?)`, before, limit)
 	return int(n), err
 }
