@@ -89,25 +89,14 @@ func (f *Folder) Scan(ctx context.Context, parts []mirror.Part) (*reconcile.Tree
 		return nil, nil, err
 	}
 	f.ignored = files
-	if !f.look {
-		f.sweep(s.leftover)
+	if f.sweep(ctx, s) {
+		return f.Scan(ctx, parts)
 	}
 	problems := make([]mirror.Problem, len(s.problems))
 	for i, p := range s.problems {
 		problems[i] = mirror.Problem{Path: p.Path, Reason: p.Reason, Err: p.Err, Skipped: p.Skipped}
 	}
 	return treeOf(&s.root), problems, nil
-}
-
-// sweep removes what dead runs have left, but for what is gone on with. What this one is writing is no leftover.
-func (f *Folder) sweep(leftover []string) {
-	dead := leftover[:0]
-	for _, path := range leftover {
-		if _, name := cutPath(path); !f.temps.made(name) {
-			dead = append(dead, path)
-		}
-	}
-	sweep(f.at, dead, time.Now())
 }
 
 // treeOf makes a tree of what was scanned.

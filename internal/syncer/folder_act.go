@@ -236,14 +236,14 @@ func (f *Folder) Delete(path string, was *reconcile.Entry) error {
 }
 
 func (f *Folder) removeFile(fd int, name string, was *Node) error {
-	temp := f.temps.name()
-	if err := renameNew(fd, name, fd, temp); err != nil {
+	old := f.temps.asideOf(was, 0, name).temp()
+	if err := renameNew(fd, name, fd, old); err != nil {
 		return err
 	}
-	if !stillThat(fd, temp, was) {
-		return putBack(fd, temp, name)
+	if !stillThat(fd, old, was) {
+		return putBack(fd, old, name)
 	}
-	return unix.Unlinkat(fd, temp, 0)
+	return unix.Unlinkat(fd, old, 0)
 }
 
 func (f *Folder) removeFolder(fd int, name string) error {
@@ -275,13 +275,18 @@ func removeTemps(fd int, name string) error {
 	for _, end := range w.ends {
 		name := string(w.names[start:end])
 		start = end + 1
-		if !strings.HasPrefix(name, tempPrefix) {
+		if !isTemp(name) || strings.HasPrefix(name, asidePrefix) {
 			return errMeanwhile
 		}
 		temps = append(temps, name)
 	}
 	for _, name := range temps {
-		if err := unix.Unlinkat(folder, name, 0); err != nil {
+		if strings.HasPrefix(name, stagePrefix) {
+			err = removeTree(folder, name)
+		} else {
+			err = unix.Unlinkat(folder, name, 0)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -102,11 +102,11 @@ func at(t *testing.T, tree *reconcile.Tree, path string) *reconcile.Entry {
 
 func TestFolderScan(t *testing.T) {
 	dir := t.TempDir()
-	lay(t, dir, "a one", "d/b two", "d/e/c three", "d/l ->../a", "empty/", ".sluice-tmp-dead x", "d/.sluice-tmp-part-00 x")
+	lay(t, dir, "a one", "d/b two", "d/e/c three", "d/l ->../a", "empty/", ".sluice-tmp-00112233dead-1 x", "d/.sluice-tmp-part-00 x")
 	check(t, unix.Mkfifo(filepath.Join(dir, "pipe"), 0o600))
 	f := openFolder(t, dir)
 	same(t, outline(t, f), "d ", "f a", "d d", "f d/b", "d d/e", "f d/e/c", "l d/l", "d empty", "pipe excluded", "problem pipe")
-	if _, err := os.Lstat(filepath.Join(dir, ".sluice-tmp-dead")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Lstat(filepath.Join(dir, ".sluice-tmp-00112233dead-1")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a dead run's file stayed: %v", err)
 	}
 	if left := outline(t, f, mirror.Part{Path: "d"}); len(left) == 0 {

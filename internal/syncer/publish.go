@@ -209,9 +209,7 @@ func (u *publisher) rename(list []written, names *syncing) (named []written, err
 			named = append(named, *w)
 			continue
 		}
-		if !errors.Is(err, errPutAside) {
-			_ = unix.Unlinkat(fd, w.temp, 0)
-		}
+		_ = unix.Unlinkat(fd, w.temp, 0)
 		u.p.missed(w.Step, naming, err)
 	}
 	if len(named) > 0 {
@@ -233,7 +231,7 @@ func (u *publisher) renameOne(fd int, w *written) error {
 	if w.Dst == nil {
 		err = renameNew(fd, w.temp, fd, w.Src.Name)
 	} else {
-		err = renameOver(fd, w.temp, w.Src.Name, w.Dst)
+		err = u.p.temps.renameOver(fd, w.temp, w.Src.Name, w.Dst, w.ino)
 	}
 	if err != nil {
 		return err

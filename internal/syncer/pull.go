@@ -75,7 +75,7 @@ func (p *puller) run(ctx context.Context) error {
 	if p.local != nil {
 		local, problems = &p.local.root, p.local.problems
 		if !p.DryRun {
-			sweep(p.at, p.local.leftover, p.began)
+			sweep(ctx, p.at, p.local.leftover)
 		}
 		recall(local, p.known)
 	}
@@ -166,19 +166,6 @@ func (p *puller) lookRemote(ctx context.Context) error {
 	p.root = there.root
 	markExcluded(p.root, p.Filter)
 	return nil
-}
-
-// sweep removes the temporary files of a pull that was killed, but for those that are gone on with.
-func sweep(at *beneath, leftover []string, now time.Time) {
-	for _, rel := range leftover {
-		folder, name := cutPath(rel)
-		if fd, err := at.folder(folder); err == nil {
-			if stale(fd, name, now) {
-				_ = removeTree(fd, name) // one that stays is tried again by the next pull
-			}
-			unix.Close(fd)
-		}
-	}
 }
 
 // cutPath cuts a relative path into its folder and its last name.

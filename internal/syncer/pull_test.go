@@ -203,7 +203,7 @@ func TestPullLeftovers(t *testing.T) {
 	f, from, to := newFake(t), t.TempDir(), t.TempDir()
 	lay(t, from, "a one", "d/b two")
 	mustPush(t, f, from, nil)
-	lay(t, to, tempPrefix+"1 half", "d/"+tempPrefix+"2 half", "other/"+tempPrefix+"3 half")
+	lay(t, to, tempPrefix+"00112233dead-1 half", "d/"+tempPrefix+"00112233dead-2 half", "other/"+tempPrefix+"00112233dead-3 half")
 	mustPull(t, f, to, nil) // pull itself looks for what is left
 }
 

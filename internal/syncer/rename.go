@@ -59,28 +59,38 @@ func renameNew(from int, name string, to int, target string) error {
 }
 
 // renameOver puts a temporary file in the place of what was there, if that is still as it was seen. Both change places first,
-// so that what somebody else puts there at the last moment is seen before it is gone.
-func renameOver(fd int, temp, name string, was *Node) error {
+// so that what somebody else puts there at the last moment is seen before it is gone. ours is the inode of the temporary file,
+// which has its name still only if it was never moved.
+func (t *temps) renameOver(fd int, temp, name string, was *Node, ours uint64) error {
 	if err := unchangedHere(fd, name, was); err != nil {
 		return err
 	}
-	err := unix.Renameat2(fd, temp, fd, name, unix.RENAME_EXCHANGE)
-	if noFlags(err) {
-		return unix.Renameat(fd, temp, fd, name)
-	}
-	if errors.Is(err, unix.ENOENT) {
-		return errMeanwhile
-	}
-	if err != nil {
+	a := t.asideOf(was, ours, name)
+	old := a.temp()
+	if err := unix.Renameat(fd, temp, fd, old); err != nil {
 		return err
 	}
-	if !stillThat(fd, temp, was) {
-		if err := unix.Renameat2(fd, temp, fd, name, unix.RENAME_EXCHANGE); err != nil {
-			return putBack(fd, temp, name)
+	err := unix.Renameat2(fd, old, fd, name, unix.RENAME_EXCHANGE)
+	switch {
+	case err == nil:
+		if stillThat(fd, old, was) {
+			return unix.Unlinkat(fd, old, 0)
 		}
-		return errMeanwhile
+		_ = unix.Renameat2(fd, old, fd, name, unix.RENAME_EXCHANGE) // back with it
+		err = errMeanwhile
+	case noFlags(err):
+		if err = unix.Renameat(fd, old, fd, name); err == nil {
+			return nil
+		}
+	case errors.Is(err, unix.ENOENT):
+		err = errMeanwhile
 	}
-	return unix.Unlinkat(fd, temp, 0)
+	var now Node
+	if statName(fd, old, &now) == nil && now.Ino != ours {
+		return putBack(fd, old, name)
+	}
+	_ = unix.Unlinkat(fd, old, 0)
+	return err
 }
 
 // putBack gives what was put aside and proved to be somebody's its name back, or, where something stands there by now, one
@@ -89,7 +99,7 @@ func putBack(fd int, temp, name string) error {
 	err := renameNew(fd, temp, fd, name)
 	for n := 1; errors.Is(err, errMeanwhile) && n < 100; n++ {
 		suffix := fmt.Sprintf(" (kept %d)", n)
-		err = renameNew(fd, temp, fd, name[:min(len(name), maxNameBytes-len(suffix))]+suffix)
+		err = renameNew(fd, temp, fd, cutName(name, maxNameBytes-len(suffix))+suffix)
 	}
 	if err != nil {
 		return fmt.Errorf("%w %s now: %w", errPutAside, temp, err)
@@ -97,7 +107,7 @@ func putBack(fd int, temp, name string) error {
 	return errMeanwhile
 }
 
-// errPutAside says that a temporary name holds what is somebody's: it is not to be removed.
+// errPutAside says that a temporary name holds what is somebody's. The next scan tries to give it back its own.
 var errPutAside = errors.New("it was changed here meanwhile, and is called")
 
 // maxNameBytes is the longest name of a file on Linux (NAME_MAX).

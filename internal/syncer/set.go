@@ -23,7 +23,7 @@ func (c *Contents) FetchSet(ctx context.Context, w mirror.WantedSet) (*reconcile
 		return nil, err
 	}
 	defer unix.Close(fd)
-	s := &setFetch{c: c, f: f, w: w, parent: fd, temp: f.temps.name()}
+	s := &setFetch{c: c, f: f, w: w, parent: fd, temp: f.temps.stage()}
 	s.at = join(parentOf(w.Path), s.temp)
 	var got *reconcile.Entry
 	err = writable(fd, func() error {
@@ -82,7 +82,7 @@ func (s *setFetch) run(ctx context.Context, name string) (*reconcile.Entry, erro
 	if _, err := retry(func() (int, error) { return 0, unix.Syncfs(s.parent) }); err != nil {
 		return nil, fmt.Errorf("sync the disk: %w", err)
 	}
-	got, err := s.f.setAt(ctx, s.parent, s.temp)
+	got, err := setAt(ctx, s.f.at, s.parent, s.temp)
 	if err != nil {
 		return nil, err
 	}
@@ -202,20 +202,34 @@ func (s *setFetch) swap(ctx context.Context, name string) error {
 	if err := s.f.isSet(ctx, s.parent, name, s.w.Over); err != nil {
 		return err
 	}
-	exchange := func() error { return unix.Renameat2(s.parent, s.temp, s.parent, name, unix.RENAME_EXCHANGE) }
-	if err := exchange(); err != nil {
-		if noFlags(err) {
-			return errors.New("it is one set with all it holds, and this file system cannot exchange two folders")
-		}
+	var now Node
+	if err := statName(s.parent, s.temp, &now); err != nil {
 		return err
 	}
-	if err := s.f.isSet(ctx, s.parent, s.temp, s.w.Over); err != nil {
-		if e := exchange(); e != nil {
-			return fmt.Errorf("it was changed here meanwhile, and is called %s now: %w", s.temp, e)
-		}
+	ours := now.Ino // which of the two is to be removed in the end
+	old := s.f.temps.asideOfSet(s.w.Over, ours, name).temp()
+	if err := renameNew(s.parent, s.temp, s.parent, old); err != nil {
 		return err
 	}
-	return nil
+	exchange := func() error { return unix.Renameat2(s.parent, old, s.parent, name, unix.RENAME_EXCHANGE) }
+	err := exchange()
+	if noFlags(err) {
+		err = errors.New("it is one set with all it holds, and this file system cannot exchange two folders")
+	}
+	if err == nil {
+		if err = s.f.isSet(ctx, s.parent, old, s.w.Over); err != nil {
+			_ = exchange() // back with it
+		} else {
+			ours = s.w.Over.Facts.Ino
+		}
+	}
+	if e := statName(s.parent, old, &now); e == nil && now.Ino != ours {
+		return putBack(s.parent, old, name)
+	}
+	if e := renameNew(s.parent, old, s.parent, s.temp); e != nil {
+		return fmt.Errorf("put aside the one before: %w", e)
+	}
+	return err
 }
 
 // DeleteSet is mirror.Folder's. The set leaves its place as one, and is removed when it is seen to be what it was.
@@ -225,21 +239,19 @@ func (f *Folder) DeleteSet(ctx context.Context, path string, was *reconcile.Entr
 		return err
 	}
 	defer unix.Close(fd)
-	temp := f.temps.name()
+	a := f.temps.asideOfSet(was, 0, name)
 	err = writable(fd, func() error {
 		if err := f.isSet(ctx, fd, name, was); err != nil {
 			return err
 		}
-		if err := renameNew(fd, name, fd, temp); err != nil {
+		if err := renameNew(fd, name, fd, a.temp()); err != nil {
 			return err
 		}
-		if err := f.isSet(ctx, fd, temp, was); err != nil {
-			if e := renameNew(fd, temp, fd, name); e != nil {
-				return fmt.Errorf("it was changed here meanwhile, and is called %s now: %w", temp, e)
-			}
-			return err
+		if f.isSet(ctx, fd, a.temp(), was) != nil {
+			return putBack(fd, a.temp(), name)
 		}
-		return removeTree(fd, temp)
+		a.removeSet(fd)
+		return nil
 	})
 	if err != nil {
 		return meanwhile(err)
@@ -248,15 +260,15 @@ func (f *Folder) DeleteSet(ctx context.Context, path string, was *reconcile.Entr
 	return nil
 }
 
-// setAt reads a set by its name in an open folder.
-func (f *Folder) setAt(ctx context.Context, folder int, name string) (*reconcile.Entry, error) {
+// setAt reads a set by its name in an open folder, which lies in root.
+func setAt(ctx context.Context, root *beneath, folder int, name string) (*reconcile.Entry, error) {
 	fd, err := retry(func() (int, error) {
 		return unix.Openat(folder, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	})
 	if err != nil {
 		return nil, err
 	}
-	at := &beneath{fd: fd, slow: f.at.slow}
+	at := &beneath{fd: fd, slow: root.slow}
 	defer at.close()
 	s, err := scan(ctx, at, nil)
 	if err != nil {
@@ -267,7 +279,7 @@ func (f *Folder) setAt(ctx context.Context, folder int, name string) (*reconcile
 
 // isSet says whether a set is what it was: errMeanwhile.
 func (f *Folder) isSet(ctx context.Context, folder int, name string, was *reconcile.Entry) error {
-	now, err := f.setAt(ctx, folder, name)
+	now, err := setAt(ctx, f.at, folder, name)
 	if err != nil {
 		return err
 	}

@@ -132,8 +132,8 @@ func TestFetchSetEnds(t *testing.T) {
 // What a dead run has left beside a set is a folder: it goes.
 func TestSetLeftover(t *testing.T) {
 	dir := t.TempDir()
-	lay(t, dir, "set/a one", ".sluice-tmp-0123-1/d/b two")
-	check(t, os.Chmod(filepath.Join(dir, ".sluice-tmp-0123-1/d"), 0o500))
+	lay(t, dir, "set/a one", ".sluice-tmp-set-00112233dead-1/d/b two")
+	check(t, os.Chmod(filepath.Join(dir, ".sluice-tmp-set-00112233dead-1/d"), 0o500))
 	f := openFolder(t, dir)
 	_ = entry(t, f, "set")
 	same(t, names(t, dir), "set")

@@ -16,22 +16,51 @@ import (
 	"sluice/internal/proto"
 )
 
-// temps makes names for temporary files that no other run uses.
+// temps makes names for temporary files that no other run uses: .sluice-tmp-RUN-N is a file, .sluice-tmp-set-RUN-N a set that
+// is not whole yet, or not any more. All that has such a name is the run's own.
 type temps struct {
-	prefix string
-	next   atomic.Int64
+	run  string
+	next atomic.Int64
 }
+
+// stagePrefix begins the names of sets.
+const stagePrefix = tempPrefix + "set-"
+
+// runBytes is how many random bytes tell runs apart.
+const runBytes = 6
 
 func (t *temps) init() {
-	var b [6]byte
+	var b [runBytes]byte
 	_, _ = rand.Read(b[:]) // never fails
-	t.prefix = tempPrefix + hex.EncodeToString(b[:]) + "-"
+	t.run = hex.EncodeToString(b[:]) + "-"
 }
 
-// made says whether a name is one of these.
-func (t *temps) made(name string) bool { return strings.HasPrefix(name, t.prefix) }
+// made says whether a name is one of this run's.
+func (t *temps) made(name string) bool {
+	return strings.HasPrefix(name, tempPrefix+t.run) || strings.HasPrefix(name, stagePrefix+t.run)
+}
 
-func (t *temps) name() string { return t.prefix + strconv.FormatInt(t.next.Add(1), 36) }
+func (t *temps) id() string { return t.run + strconv.FormatInt(t.next.Add(1), 36) }
+
+func (t *temps) name() string { return tempPrefix + t.id() }
+
+// stage is a name for a set.
+func (t *temps) stage() string { return stagePrefix + t.id() }
+
+// isTemp says whether some run gives such names. Others that begin like it are left alone, as somebody's own.
+func isTemp(name string) bool {
+	if _, ok := asideNamed(name); ok || strings.HasPrefix(name, partialPrefix) {
+		return true
+	}
+	id, ok := strings.CutPrefix(name, stagePrefix)
+	if !ok {
+		id = strings.TrimPrefix(name, tempPrefix)
+	}
+	run, n, _ := strings.Cut(id, "-")
+	_, err := strconv.ParseUint(n, 36, 63)
+	b, bad := hex.DecodeString(run)
+	return err == nil && bad == nil && len(b) == runBytes
+}
 
 // fullDisk is the error of a local disk or quota that has no more room, nil for any other: then nothing further can be
 // kept.
