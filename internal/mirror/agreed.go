@@ -3,7 +3,6 @@ package mirror
 import (
 	"slices"
 
-	"sluice/internal/client"
 	"sluice/internal/proto"
 	"sluice/internal/reconcile"
 	"sluice/internal/state"
@@ -135,36 +134,8 @@ func (r *round) record() error {
 	if err := r.m.State.Apply(&b); err != nil {
 		return err
 	}
-	r.m.keep(&b)
+	r.m.own.recorded(&b)
 	return nil
-}
-
-// keep notes the versions that were recorded and that the journal is going to tell again.
-func (m *Mirror) keep(b *state.SyncBatch) {
-	for _, id := range b.Forget {
-		delete(m.recorded, id)
-	}
-	for i := range b.Nodes {
-		m.keepOne(&b.Nodes[i].SyncEntry)
-	}
-	for i := range b.News { // of a node that is in both they have the newer version
-		m.keepOne(&b.News[i].SyncEntry)
-	}
-}
-
-func (m *Mirror) keepOne(e *state.SyncEntry) {
-	if e.Version <= m.root.Journal {
-		return
-	}
-	if m.recorded == nil {
-		m.recorded = make(map[int64]int64)
-	}
-	m.recorded[e.ID] = e.Version
-}
-
-// isRecorded says whether the journal tells what was recorded when our own commit was answered.
-func (m *Mirror) isRecorded(e client.Entry) bool {
-	return !e.Deleted && m.recorded[e.Node] >= e.Version
 }
 
 // apply records what was found out before a plan was made. What a life before this one did here may not be durable: rows that

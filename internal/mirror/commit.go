@@ -97,6 +97,7 @@ func (r *round) flush() error {
 	if err := r.record(); err != nil {
 		return err
 	}
+	r.m.own.answered(p.changes, reply)
 	return fatal
 }
 

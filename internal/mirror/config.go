@@ -66,7 +66,7 @@ type Mirror struct {
 	waits  time.Duration // until the sets that were not quiet are
 	result *Result
 
-	recorded map[int64]int64 // versions past the journal number, by node: of our own commits, which the journal tells once more
+	own own // what the journal is known to tell past its number
 
 	// What was done here is durable, what a life before this one did too. Before, nothing is recorded that relies on it.
 	durable bool
@@ -85,6 +85,7 @@ func Open(c Config) (*Mirror, error) {
 	if m.root, err = c.State.Root(); err != nil {
 		return nil, err
 	}
+	m.own.reach = m.root.Journal
 	if c.Device != "" {
 		m.root.Device = c.Device
 	}

@@ -237,8 +237,9 @@ func (a *asked) NewsOf(id int64) (state.SyncNews, bool, error) {
 	return a.Memory.NewsOf(id)
 }
 
-// What the journal tells of our own commits is known from their answers: nothing is read for it.
-func TestOwnCommitsAreNotLookedUp(t *testing.T) {
+// What the journal tells of our own commits is known from their answers: it is not asked where nobody else has changed anything,
+// and what it tells of them is not looked up where somebody has.
+func TestOwnCommitsAreKnown(t *testing.T) {
 	w := calm(t, 2)
 	a, b := w.devices[0], w.devices[1]
 	counts := &asked{Memory: a.memory}
@@ -247,21 +248,32 @@ func TestOwnCommitsAreNotLookedUp(t *testing.T) {
 	for i := range 20 {
 		a.disk.put(fmt.Sprintf("d/%02d", i), "1")
 	}
-	runs(t, w, 0, 0)
-	if counts.count > 0 {
-		t.Errorf("%d rows are read to find what was just recorded", counts.count)
+	committed, changes := false, 0
+	w.during = func(what string) {
+		committed = committed || what == "commit"
+		if what == "changes" && committed {
+			changes++
+		}
 	}
-	w.during = func(what string) { // another device's changes in between are looked up
-		if what == "commit's reply" {
+	runs(t, w, 0, 0)
+	if changes > 0 || counts.count > 0 {
+		t.Errorf("the journal is asked %d times and %d rows are read, though nobody else has changed anything", changes, counts.count)
+	}
+	if root, err := a.memory.Root(); err != nil || root.Journal != w.server.journal || root.Synced != root.Journal {
+		t.Errorf("it is in sync as of %d, followed up to %d of %d; %v", root.Synced, root.Journal, w.server.journal, err)
+	}
+	w.during = func(what string) {
+		if what == "commit" {
 			w.during = nil
 			b.disk.put("other", "2")
 			runs(t, w, 0, 1)
 		}
 	}
 	a.disk.put("d/00", "3")
+	a.disk.put("d/01", "3")
 	runs(t, w, 0, 0)
-	if counts.count == 0 {
-		t.Error("nothing is read to find out about another device's change")
+	if counts.count == 0 || counts.count > 10 {
+		t.Errorf("%d rows are read to find out about another device's change", counts.count)
 	}
 	want(t, "here", a.disk.names(), w.server.names())
 }

@@ -34,10 +34,10 @@ func (m *Mirror) list(ctx context.Context) error {
 		if b.Answered, err = m.State.Sent(); err != nil {
 			return err
 		}
-	} else if own, err := m.ours(); err != nil {
+	} else if sent, err := m.ours(); err != nil {
 		return err
 	} else {
-		b.Answered = m.unmet(own)
+		b.Answered = m.unmet(sent)
 	}
 	for _, id := range sorted(agreed) {
 		b.Nodes = append(b.Nodes, agreed[id])
@@ -59,7 +59,7 @@ func (m *Mirror) list(ctx context.Context) error {
 	if err := m.apply(b); err != nil {
 		return err
 	}
-	m.root, m.whole, m.recorded = root, true, nil
+	m.root, m.whole, m.own = root, true, own{reach: root.Journal}
 	return nil
 }
 

@@ -46,7 +46,7 @@ func (f *following) run(ctx context.Context) error {
 		if err := f.pages(ctx); err != nil {
 			return err
 		}
-		news := slices.DeleteFunc(f.told, f.m.isRecorded)
+		news := slices.DeleteFunc(f.told, f.m.own.tells)
 		f.told = nil
 		for i := range news {
 			if err := f.take(&news[i]); err != nil {
@@ -236,7 +236,7 @@ func (f *following) record() (news bool, err error) {
 	root := f.m.root
 	root.Journal = f.since
 	b := &state.SyncBatch{}
-	own, err := f.m.ours()
+	sent, err := f.m.ours()
 	if err != nil {
 		return false, err
 	}
@@ -246,11 +246,11 @@ func (f *following) record() (news bool, err error) {
 	}
 	slices.Sort(ids)
 	for _, id := range ids {
-		if err := f.row(b, f.fresh[id], own); err != nil {
+		if err := f.row(b, f.fresh[id], sent); err != nil {
 			return false, err
 		}
 	}
-	b.Answered = f.m.unmet(own)
+	b.Answered = f.m.unmet(sent)
 	if b.Empty() && root.Journal == f.m.root.Journal {
 		return false, nil
 	}
@@ -258,8 +258,7 @@ func (f *following) record() (news bool, err error) {
 	if err := f.m.apply(b); err != nil {
 		return false, err
 	}
-	f.m.root = root
-	f.m.recorded = nil
+	f.m.root, f.m.own = root, own{reach: root.Journal}
 	return len(b.News) > 0, nil
 }
 

@@ -92,16 +92,17 @@ func (m *Mirror) finish(looked func(folder string) bool) error {
 		b.Problems = &now
 	}
 	failing := slices.ContainsFunc(now, func(p state.SyncProblem) bool { return !p.Skipped })
-	if root := m.root; !failing && root.Synced != root.Journal {
+	root := m.root
+	if !failing {
 		root.Synced = root.Journal
+	}
+	if root != m.root || m.own.unsaved {
 		b.Root = &root
 	}
 	if err := m.State.Apply(b); err != nil {
 		return err
 	}
-	if b.Root != nil {
-		m.root = *b.Root
-	}
+	m.root, m.own.unsaved = root, false
 	return nil
 }
 

@@ -65,8 +65,7 @@ func (m *Mirror) round(ctx context.Context, look func() (*round, error)) (again 
 		err = e
 	}
 	if err == nil && r.commits > 0 && !r.again {
-		// Our own changes come back with the journal number that includes them, and whatever came in between.
-		r.again, err = m.follow(ctx)
+		r.again, err = m.catchUp(ctx)
 	}
 	m.result.Journal = m.root.Journal
 	return r.again, err
