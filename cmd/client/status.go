@@ -9,6 +9,7 @@ import (
 
 	"sluice/internal/client"
 	"sluice/internal/live"
+	"sluice/internal/mirror"
 	"sluice/internal/state"
 )
 
@@ -185,8 +186,12 @@ func (p *program) showReport(r *live.Report) {
 			skipped++
 			continue
 		}
+		what := "failing: "
+		if mirror.Waits(problem.Reason) {
+			what = "" // it says so itself
+		}
 		if shown++; shown <= shownProblems {
-			p.say("  failing: %s: %s", visible(problem.Path), visible(problem.Reason))
+			p.say("  %s%s: %s", what, visible(problem.Path), visible(problem.Reason))
 		}
 	}
 	if shown > shownProblems {

@@ -125,11 +125,14 @@ func (s *syncing) root(ctx context.Context, pair pair, network *live.Network, fo
 	if err != nil {
 		return nil, err
 	}
-	look, err := syncer.OpenFolder(pair.dir, syncer.FolderOptions{Filter: &s.flags.filter, Look: true})
-	switch {
-	case err == nil:
-		folders.add(look)
-	case !s.later(err):
+	skip := &skipper{open: func() (*syncer.Folder, error) {
+		f, err := syncer.OpenFolder(pair.dir, syncer.FolderOptions{Filter: &s.flags.filter, Look: true})
+		if err == nil {
+			folders.add(f)
+		}
+		return f, err
+	}}
+	if _, err := skip.folder(); err != nil && !s.later(err) {
 		return nil, err
 	}
 	l := s.link(pair.place.remote)
@@ -148,18 +151,42 @@ func (s *syncing) root(ctx context.Context, pair pair, network *live.Network, fo
 			folders.add(folder)
 			return m, nil
 		},
-		Skip: func(path string) bool {
-			if look == nil { // it was not there when this began
-				return false
-			}
-			_, _, _, ignored, err := look.Why(path + "/")
-			return err == nil && ignored
-		},
+		Skip:    skip.skip,
 		News:    l.news.Subscribe(),
 		Network: network.Subscribe(),
 		Looked:  func(r *mirror.Result) { s.p.looked(pair, r) },
 		Log:     func(format string, args ...any) { s.p.warn(fmt.Sprintf(format, args...)) },
 	}), nil
+}
+
+// skipper says which folders need no watching, as what is in them is left alone.
+type skipper struct {
+	open func() (*syncer.Folder, error)
+
+	mu sync.Mutex
+	is *syncer.Folder // nil: not there yet
+}
+
+func (s *skipper) folder() (*syncer.Folder, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.is != nil {
+		return s.is, nil
+	}
+	f, err := s.open()
+	if err == nil {
+		s.is = f
+	}
+	return f, err
+}
+
+func (s *skipper) skip(path string) bool {
+	f, err := s.folder()
+	if err != nil {
+		return false
+	}
+	_, _, _, ignored, err := f.Why(path + "/")
+	return err == nil && ignored
 }
 
 // follow waits for news of a remote, once it is reached.

@@ -3,6 +3,7 @@ package live
 import (
 	"time"
 
+	"sluice/internal/mirror"
 	"sluice/internal/state"
 )
 
@@ -73,10 +74,11 @@ func Remembered(s *state.Sync) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	failing := false
+	failing, waiting := false, false
 	for _, p := range problems {
 		r.Problems = append(r.Problems, Problem{p.Path, p.Reason, p.Skipped, at(p.Retry)})
-		failing = failing || !p.Skipped
+		waiting = waiting || !p.Skipped
+		failing = failing || !p.Skipped && !mirror.Waits(p.Reason)
 	}
 	conflicts, err := s.Conflicts()
 	if err != nil {
@@ -90,6 +92,8 @@ func Remembered(s *state.Sync) (*Report, error) {
 		r.State = Unknown
 	case failing:
 		r.State = Failing
+	case waiting:
+		r.State = Pending
 	case root.Synced == root.Journal: // what still waits is left alone here, by an ignore file
 		r.State = InSync
 	default:

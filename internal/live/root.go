@@ -22,6 +22,7 @@ import (
 const (
 	daily     = 24 * time.Hour   // a scan of everything, whatever the events say
 	blindTime = 30 * time.Second // between scans of folders that cannot be watched
+	mostRetry = time.Hour        // until what failed is tried again
 )
 
 // Mirror makes the rounds; *mirror.Mirror is one.
@@ -48,12 +49,15 @@ type RootConfig struct {
 // Root keeps one folder in step until it is ended.
 type Root struct {
 	RootConfig
-	mirror  Mirror         // nil: not opened yet
-	watcher *watch.Watcher // nil: not to be had
+	mirror  Mirror // nil: not opened yet
 	changes chan watch.Change
 	nudge   chan struct{}
+	group   sync.WaitGroup // of follow
 
-	mu    sync.Mutex
+	mu      sync.Mutex
+	watcher *watch.Watcher // nil: not to be had
+	unseen  error          // why not
+
 	state State // Syncing, Offline, Failing, Stopped; "": at rest
 	why   string
 	next  time.Time
@@ -63,10 +67,9 @@ type Root struct {
 	done  int64 // of them, those that a look has taken up
 	taken int64 // changes that the next look takes up; Run's own
 
-	todo   work
-	whole  time.Time // when everything was last looked at
-	failed pauses
-	away   pauses
+	todo  work
+	whole time.Time // when everything was last looked at
+	away  pauses
 }
 
 // work is what is to be looked at.
@@ -115,12 +118,34 @@ func (w *work) list() []mirror.Part {
 
 // NewRoot begins to watch; Run keeps in step.
 func NewRoot(c RootConfig) *Root {
-	r := &Root{RootConfig: c, nudge: make(chan struct{}, 1), state: Syncing, todo: work{all: true}}
-	var err error
-	if r.watcher, err = watch.Open(c.Dir, watch.Options{Skip: c.Skip}); err != nil {
-		c.Log("%s cannot be watched, and is scanned every %s: %v", c.Dir, blindTime, err)
-	}
+	r := &Root{RootConfig: c, nudge: make(chan struct{}, 1), changes: make(chan watch.Change), state: Syncing, todo: work{all: true}}
+	r.watcher, r.unseen = watch.Open(c.Dir, watch.Options{Skip: c.Skip})
 	return r
+}
+
+// watching is what watches; nil: nothing does.
+func (r *Root) watching() *watch.Watcher {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.watcher
+}
+
+// watch begins to watch a folder that could not be watched before: a disk may be mounted by now. What changed until then
+// was not told, so all is to be looked at.
+func (r *Root) watch(ctx context.Context) {
+	if r.watching() != nil {
+		return
+	}
+	w, err := watch.Open(r.Dir, watch.Options{Skip: r.Skip})
+	r.mu.Lock()
+	r.watcher, r.unseen = w, err
+	r.mu.Unlock()
+	if err == nil {
+		r.Log("%s is watched from now on", r.Dir)
+		r.todo.all = true
+		r.group.Go(func() { r.follow(ctx, w) })
+		r.tellBlind()
+	}
 }
 
 // Nudge has everything looked at once more, at once.
@@ -137,13 +162,10 @@ func (r *Root) Nudge() {
 // Run keeps the folder in step until ctx ends, which is no error, or a person has to look.
 func (r *Root) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var group sync.WaitGroup
-	defer group.Wait()
+	defer r.group.Wait()
 	defer cancel()
-	r.changes = make(chan watch.Change)
-	if r.watcher != nil {
-		defer r.watcher.Close()
-		group.Go(func() { r.follow(ctx) })
+	if w := r.watching(); w != nil {
+		r.group.Go(func() { r.follow(ctx, w) })
 	}
 	r.tellBlind()
 	for {
@@ -164,15 +186,19 @@ func (r *Root) Run(ctx context.Context) error {
 	}
 }
 
-// follow hands on what the watcher tells.
-func (r *Root) follow(ctx context.Context) {
+// follow hands on what the watcher tells, and closes it in the end.
+func (r *Root) follow(ctx context.Context, w *watch.Watcher) {
+	defer w.Close()
 	for {
-		c, err := r.watcher.Next(ctx)
+		c, err := w.Next(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
-				r.Log("%s is no longer watched, and is scanned every %s: %v", r.Dir, blindTime, err)
+				r.lost(ctx, err)
 			}
 			return
+		}
+		if c.All {
+			r.Log("%s: the system did not tell all that was changed: all of it is scanned", r.Dir)
 		}
 		r.mu.Lock()
 		r.seen++
@@ -185,10 +211,24 @@ func (r *Root) follow(ctx context.Context) {
 	}
 }
 
+// lost has all looked at, and watched anew: why is what the watcher ended with.
+func (r *Root) lost(ctx context.Context, why error) {
+	r.Log("%s is no longer watched: %v", r.Dir, why)
+	r.mu.Lock()
+	r.watcher, r.unseen = nil, why
+	r.seen++
+	r.mu.Unlock()
+	select {
+	case r.changes <- watch.Change{All: true}:
+	case <-ctx.Done():
+	}
+}
+
 // look makes one look at what is to be looked at. wait is how long until it is to be repeated, 0: until something
 // happens. An error is one that ends the root.
 func (r *Root) look(ctx context.Context) (wait time.Duration, err error) {
 	r.set(Syncing, "", time.Time{})
+	r.watch(ctx)
 	r.mu.Lock()
 	asked := r.asked
 	r.todo.all = r.todo.all || asked > r.heard
@@ -228,17 +268,35 @@ func (r *Root) look(ctx context.Context) (wait time.Duration, err error) {
 	if r.Looked != nil {
 		r.Looked(result)
 	}
-	if result.ExitCode() != client.ExitSomeFailed {
-		r.failed.reset()
-		r.set("", "", time.Time{})
-		return 0, nil
+	return r.retry()
+}
+
+// retry says how long until what failed is tried again, whether the last look was at it or not; 0: nothing did.
+func (r *Root) retry() (wait time.Duration, err error) {
+	problems, err := r.State.Problems()
+	if err != nil {
+		return 0, err
 	}
-	if result.Quiet > 0 { // there may be other failures: they are tried again with it
-		wait = result.Quiet + 50*time.Millisecond
-	} else {
-		wait = 10 * r.failed.next()
+	state, first := State(""), time.Time{}
+	for _, p := range problems {
+		if p.Skipped {
+			continue
+		}
+		if at := at(p.Retry); first.IsZero() || at.Before(first) {
+			first = at
+		}
+		if state == "" {
+			state = Pending
+		}
+		if !mirror.Waits(p.Reason) {
+			state = Failing
+		}
 	}
-	r.set(Failing, "", time.Now().Add(wait))
+	if state != "" { // a clock that was put back must not make it wait for years
+		wait = min(max(time.Until(first), 0), mostRetry) + 50*time.Millisecond
+		first = time.Now().Add(wait)
+	}
+	r.set(state, "", first)
 	return wait, nil
 }
 
@@ -315,10 +373,13 @@ func timer(d time.Duration) *time.Timer {
 
 // blind are the folders that cannot be watched, by their paths, and why.
 func (r *Root) blind() map[string]error {
-	if r.watcher == nil {
-		return map[string]error{"": errors.New("inotify is not to be had")}
+	r.mu.Lock()
+	w, why := r.watcher, r.unseen
+	r.mu.Unlock()
+	if w == nil {
+		return map[string]error{"": why}
 	}
-	return r.watcher.Unwatched()
+	return w.Unwatched()
 }
 
 func (r *Root) tellBlind() {
@@ -355,12 +416,12 @@ func (r *Root) Report() (*Report, error) {
 		return nil, err
 	}
 	r.mu.Lock()
-	state, why, next, pending := r.state, r.why, r.next, r.seen != r.done
+	state, why, next, pending, w := r.state, r.why, r.next, r.seen != r.done, r.watcher
 	report.Asked, report.Heard = r.asked, r.heard
 	r.mu.Unlock()
-	if r.watcher != nil {
-		report.Watched = r.watcher.Folders()
-		pending = pending || r.watcher.Unsettled()
+	if w != nil {
+		report.Watched = w.Folders()
+		pending = pending || w.Unsettled()
 	}
 	switch {
 	case state != "":

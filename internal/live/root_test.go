@@ -210,6 +210,35 @@ func TestAPersonHasToLook(t *testing.T) {
 	}
 }
 
+// What failed is tried again when its time comes, though other things were looked at meanwhile; and what only has to be
+// waited for is no failure.
+func TestFailedIsTriedAgain(t *testing.T) {
+	r := newRig(t, nil)
+	r.expect(t, "all")
+	r.becomes(t, InSync)
+	for reason, want := range map[string]State{"it could not be read": Failing, "waiting: it is one set": Pending} {
+		problems := []state.SyncProblem{{Path: "f", Reason: reason, Retry: time.Now().Add(2 * time.Second).UnixNano()}}
+		if err := r.state.Apply(&state.SyncBatch{Problems: &problems}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // looks that find nothing to do
+			r.news.ring()
+			r.expect(t, "[]")
+		}
+		if report := r.becomes(t, want); report.Next.IsZero() {
+			t.Errorf("%s: when is it tried again? %+v", reason, report)
+		}
+		r.expect(t, "all")
+		problems = nil
+		if err := r.state.Apply(&state.SyncBatch{Problems: &problems}); err != nil {
+			t.Fatal(err)
+		}
+		r.root.Nudge()
+		r.expect(t, "all")
+		r.becomes(t, InSync)
+	}
+}
+
 func TestLock(t *testing.T) {
 	locks, dir := t.TempDir(), t.TempDir()
 	l, err := TakeLock(locks, dir)

@@ -92,6 +92,9 @@ func Ask(dir string, q Question) ([]*Report, error) {
 		}
 		path := filepath.Join(dir, name.Name())
 		line, err := ask.Ask(path, question, ask.Exchange)
+		if err != nil && !errors.Is(err, ask.ErrNobody) { // it may have ended with the question in its hands
+			line, err = ask.Ask(path, question, ask.Exchange)
+		}
 		if errors.Is(err, ask.ErrNobody) {
 			removeDead(name, path)
 			continue

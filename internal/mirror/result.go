@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"sluice/internal/client"
 	"sluice/internal/state"
@@ -22,8 +21,7 @@ type Result struct {
 	Conflicts []state.SyncConflict
 	Problems  []Problem
 	Rounds    int
-	Quiet     time.Duration // until the sets that were left alone, as they are being written to, can be taken; 0: there are none
-	Journal   int64         // the number up to which the server was followed
+	Journal   int64 // the number up to which the server was followed
 }
 
 // ExitCode is what the run ends with if it had no error: 7 where something failed, 6 where a conflict needs a person.
@@ -83,7 +81,6 @@ func (m *Mirror) finish(looked func(folder string) bool) error {
 		}
 		now = append(now, state.SyncProblem{Path: p.Path, Reason: p.Reason, Skipped: p.Skipped, Tries: n, Retry: m.Now().Add(wait).UnixNano()})
 	}
-	m.result.Quiet = m.waits
 	b := &state.SyncBatch{}
 	if b.Answered, err = m.State.Sent(); err != nil { // what was not answered has turned up by now, or never will
 		return err

@@ -213,10 +213,16 @@ func (m *Mirror) restless(e *reconcile.Entry, kids members) time.Duration {
 	return m.Options.Quiet - time.Duration(min(now-latest, int64(time.Hour)))
 }
 
+// waiting begins the reason of a problem that is none: it only has to be waited.
+const waiting = "waiting: "
+
+// Waits says whether the reason of a problem is that a set is not quiet yet.
+func Waits(reason string) bool { return strings.HasPrefix(reason, waiting) }
+
 // wait notes that a set is left alone until it is quiet.
 func (m *Mirror) wait(path string, d time.Duration) {
 	m.waits = max(m.waits, d)
-	reason := fmt.Sprintf("waiting: it is one set with all it holds, and is taken when it has been left alone for %v", m.Options.Quiet)
+	reason := fmt.Sprintf(waiting+"it is one set with all it holds, and is taken when it has been left alone for %v", m.Options.Quiet)
 	m.problem(Problem{Path: path, Reason: reason, Err: ErrMeanwhile, Wait: d})
 }
 

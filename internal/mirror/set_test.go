@@ -146,8 +146,8 @@ func TestSetWaits(t *testing.T) {
 	if err != nil || r.Sent != 1 || len(r.Problems) != 1 || r.Problems[0].Path != "e" || !strings.HasPrefix(r.Problems[0].Reason, "waiting: ") {
 		t.Fatalf("%v: %+v", err, r)
 	}
-	if r.Quiet <= 0 || r.Quiet > 3*time.Second || r.ExitCode() != client.ExitSomeFailed {
-		t.Errorf("it waits for %v, exit code %d", r.Quiet, r.ExitCode())
+	if len(r.Problems) != 1 || r.Problems[0].Wait <= 0 || r.Problems[0].Wait > 3*time.Second || !Waits(r.Problems[0].Reason) || r.ExitCode() != client.ExitSomeFailed {
+		t.Errorf("it waits for %+v, exit code %d", r.Problems, r.ExitCode())
 	}
 	kept, err := d.memory.Problems()
 	if err != nil || len(kept) != 1 || kept[0].Retry > w.clock+int64(3*time.Second) {
