@@ -377,7 +377,7 @@ func (s *syncing) mirror(ctx context.Context, pair pair, progress *syncer.Progre
 	contents := syncer.NewContents(folder, syncer.ContentsOptions{Server: server.Remote, HashFirst: s.flags.hashFirst, Progress: progress})
 	m, err := mirror.Open(mirror.Config{
 		Folder: folder, Contents: contents, Server: server.Remote, State: remembered, Device: s.flags.device,
-		Options: mirror.Options{Limit: s.limit, Sets: sets, Quiet: quiet},
+		Options: mirror.Options{Limit: s.limit, Sets: sets, Quiet: quiet, Rules: syncer.IgnoreFile},
 		Sleep:   s.pause(),
 		Events:  s.p.syncEvent,
 	})

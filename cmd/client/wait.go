@@ -21,7 +21,7 @@ func (p *program) waitCommand() *cobra.Command {
 		Use:   "wait --synced [PATH]",
 		Short: "Wait until synced folders are in sync",
 		Long: `Have the processes that watch look at everything once more, and return when what was there by now is on the other side:
-0, or 7 if something cannot be synced, 5 if the time is over.`,
+0, or 7 if something cannot be synced, 5 if the time is over or nothing watches, 3 if no folder is synced.`,
 		Example: `  make && sluice wait --synced ~/build
   sluice wait --synced --at-most 30s`,
 		Args: arguments(cobra.MaximumNArgs(1)),
@@ -40,6 +40,9 @@ func (p *program) wait(ctx context.Context, args []string, most time.Duration) e
 	reports, err := p.reports(args)
 	if err != nil {
 		return err
+	}
+	if len(reports) == 0 {
+		return notFoundError("no folder was synced yet, so there is nothing to wait for: begin with sluice sync DIR REMOTE:PATH --watch")
 	}
 	if most > 0 {
 		var cancel context.CancelFunc

@@ -45,6 +45,7 @@ type Options struct {
 	Sets     []string        // names of folders that are one thing with all they hold
 	Quiet    time.Duration   // how long a set must have been left alone before it is sent
 	SetBatch int             // how many changes of a set go in one commit; 0: 900
+	Rules    string          // the name of the files that say what is left alone; one that changes here has all looked at again
 }
 
 // Event tells of one thing that was done, or could not be.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -111,9 +112,15 @@ func (r *round) refused(path string, f client.Changed) error {
 
 // did tells of a step that was done.
 func (r *round) did(s *reconcile.Step, e Event) {
+	if rules := r.m.Options.Rules; rules != "" && (nameOf(e.Path) == rules || nameOf(e.From) == rules) {
+		r.again = true // what another device no longer leaves alone is to come now
+	}
 	e.Do, e.Why = word(s.Do), s.Why
 	r.m.Events(e)
 }
+
+// nameOf is the last name of a path.
+func nameOf(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
 // words are what steps are called in events and plans.
 var words = map[reconcile.Do]string{

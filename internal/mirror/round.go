@@ -267,7 +267,7 @@ func (m *Mirror) findHere(mark bool) error {
 	}
 	known := Marker{m.root.Dev, m.root.Ino, m.root.Mark}
 	switch {
-	case known == Marker{}, m.Options.Limit.Sure && known != got:
+	case known == Marker{}:
 		if !mark {
 			return nil
 		}

@@ -145,6 +145,8 @@ func TestRule3RootGone(t *testing.T) {
 
 	d.disk.root.ino += 1000 // another folder in its place
 	runs(t, w, client.ExitSafety, 0)
+	d.mirror, d.sure = nil, true // deletes were said to be right, not this
+	runs(t, w, client.ExitSafety, 0)
 	d.disk.root.ino -= 1000
 	d.mirror, d.sure = nil, false
 

@@ -175,6 +175,9 @@ func (r *round) sent(s *reconcile.Step, d Sent) error {
 	if done, err := r.tried(s, path, d.Err); !done {
 		return err
 	}
+	if s.Remote != nil && s.Remote.Kind == l.Kind && s.Remote.Hash == l.Hash {
+		return r.unedited(s)
+	}
 	name, parent, expect, node := l.Name, l.Parent.ID, int64(0), int64(0)
 	if s.Remote != nil {
 		name, parent, expect, node = s.Remote.Name, s.Remote.Parent.ID, s.Remote.Version, s.Remote.ID
@@ -217,6 +220,17 @@ func (r *round) sent(s *reconcile.Step, d Sent) error {
 		return r.flush()
 	}
 	return nil
+}
+
+// unedited is a file whose content, now that it was read, is what the server has: at most its mode and time are others.
+func (r *round) unedited(s *reconcile.Step) error {
+	if s.Local.Mode == s.Remote.Mode && s.Local.Mtime == s.Remote.Mtime {
+		r.settle(s.Local, s.Remote)
+		return nil
+	}
+	set := *s
+	set.Do, set.Why = reconcile.UpSet, "its mode or time was changed here"
+	return r.upSet(&set)
 }
 
 // into gives an entry the content of another one.

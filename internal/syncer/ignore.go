@@ -14,7 +14,7 @@ import (
 // The files that say what a sync leaves alone, in the folder they stand in and below it. The first is synced itself; the
 // second is this device's own, and decides before any of the first kind.
 const (
-	ignoreFile      = ".sluiceignore"
+	IgnoreFile      = ".sluiceignore"
 	localIgnoreFile = ".sluiceignore.local"
 )
 
@@ -69,7 +69,7 @@ func (r *rules) why(rel string, folder bool) (file string, p *pattern, out bool)
 		return "", nil, true
 	}
 	lists := [2]*level{r.local, r.synced}
-	if name == ignoreFile && !folder {
+	if name == IgnoreFile && !folder {
 		lists[1] = nil // else devices would go by different rules
 	}
 	for _, l := range lists {
@@ -91,7 +91,7 @@ func (r rules) enter(fd int, base string) (rules, error) {
 	for _, f := range [2]struct {
 		name string
 		list **level
-	}{{ignoreFile, &r.synced}, {localIgnoreFile, &r.local}} {
+	}{{IgnoreFile, &r.synced}, {localIgnoreFile, &r.local}} {
 		text, err := readIgnore(fd, f.name)
 		if err != nil {
 			return r, fmt.Errorf("%s: %w", f.name, err)
@@ -180,7 +180,7 @@ func join(folder, name string) string {
 // ignoreFiles reads the ignore files of a folder that is being scanned. Where they have changed, all below it is looked at.
 func (w *scanWorker) ignoreFiles(fd int, v visit) (visit, error) {
 	base := string(w.path)
-	if v.n.Part || w.lists(ignoreFile) || w.lists(localIgnoreFile) {
+	if v.n.Part || w.lists(IgnoreFile) || w.lists(localIgnoreFile) {
 		var err error
 		if v.rules, err = v.rules.enter(fd, base); err != nil {
 			return v, err

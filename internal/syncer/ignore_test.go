@@ -83,7 +83,7 @@ func TestIgnoreLikeGit(t *testing.T) {
 				text.WriteString([]string{"", "", "", "/", " ", "  ", "\r", "\\ "}[r.IntN(8)] + "\n")
 				patterns++
 			}
-			for _, name := range []string{".gitignore", ignoreFile} {
+			for _, name := range []string{".gitignore", IgnoreFile} {
 				check(t, os.WriteFile(filepath.Join(root, folder, name), []byte(text.String()), 0o644))
 			}
 		}
@@ -107,7 +107,7 @@ func TestIgnoreLikeGit(t *testing.T) {
 		want := fmt.Sprintf("%s:%s:%s", strings.TrimSuffix(string(said[4*i]), ".gitignore"), said[4*i+1], said[4*i+2])
 		file, line, pattern, out, err := f.Why(path)
 		check(t, err)
-		got := fmt.Sprintf("%s:%d:%s", strings.TrimSuffix(file, ignoreFile), line, pattern)
+		got := fmt.Sprintf("%s:%d:%s", strings.TrimSuffix(file, IgnoreFile), line, pattern)
 		if line == 0 {
 			got = "::"
 		}
