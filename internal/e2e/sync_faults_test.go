@@ -81,20 +81,10 @@ func TestSyncServerRestored(t *testing.T) {
 
 // A full disk here stops a sync with 8 and breaks nothing; a disk that is not mounted, or another one, stops it with 9.
 func TestSyncDisk(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root mounts")
-	}
 	t.Parallel()
 	s := start(t, t.TempDir())
 	one, two := newDevice(t, s, "ann", "one"), newDevice(t, s, "ann", "two")
-	mount := func(flags uintptr, size string) {
-		t.Helper()
-		if err := syscall.Mount("none", two.tree, "tmpfs", flags, "size="+size); err != nil {
-			t.Skip("no mounts here: ", err)
-		}
-	}
-	mount(0, "4m")
-	t.Cleanup(func() { syscall.Unmount(two.tree, syscall.MNT_DETACH) })
+	grow := memoryDisk(t, two.tree, "4m")
 	one.put("a", "small")
 	one.sync(0)
 	two.sync(0)
@@ -106,14 +96,25 @@ func TestSyncDisk(t *testing.T) {
 		t.Errorf("the disk is full, large is there: %v, %s", two.has("large"), two.report().State)
 	}
 	one.must("stat", "home:tree/large")
-	mount(syscall.MS_REMOUNT, "64m")
-	two.sync(0)
+	w := two.watch()
+	within(t, 30*time.Second, "a watcher says that there is no room", func() bool {
+		r := two.report()
+		return r.State == "failing" && strings.Contains(r.Why, "no space") && !r.Next.IsZero()
+	})
+	must(t, os.WriteFile(two.at("a"), []byte("edited there"), 0o644))
+	grow("64m")
+	within(t, 60*time.Second, "the watcher goes on", func() bool { return two.has("large") })
+	two.synced()
+	w.stop()
+	one.sync(0)
 	alike(t, one, two)
 	must(t, syscall.Unmount(two.tree, 0))
+	for _, more := range [][]string{nil, {"-y"}, {"--watch"}, {"--watch", "-y"}} {
+		two.sync(9, more...)
+	}
+	memoryDisk(t, two.tree, "64m")
 	two.sync(9)
-	two.sync(9, "--watch")
-	mount(0, "64m")
-	two.sync(9)
+	two.sync(9, "-y")
 	if len(contents(t, two.tree)) != 0 {
 		t.Error("something was written where the disk was not")
 	}

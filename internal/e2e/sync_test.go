@@ -263,7 +263,6 @@ func TestSyncIgnores(t *testing.T) {
 	must(t, os.Remove(one.at(".sluiceignore")))
 	must(t, os.Remove(one.at("sub/.sluiceignore")))
 	one.sync(0)
-	two.sync(0) // now it knows
 	two.sync(0)
 	must(t, os.Remove(one.at(".sluiceignore.local")))
 	one.sync(6) // mine, which differs
@@ -305,9 +304,16 @@ func TestSyncExitCodes(t *testing.T) {
 	one.fails(2, "sync", "--max-delete", "many", one.tree, "home:tree")
 	one.fails(3, "sync", one.at("no such folder"), "home:tree")
 	one.fails(3, "sync", one.tree)
+	if r := one.fails(3, "wait", "--synced"); !strings.Contains(r.stderr, "sluice sync DIR REMOTE:PATH") {
+		t.Errorf("there is nothing to wait for: %s", r.stderr)
+	}
 	one.put("sub/f", "f")
 	one.sync(0)
 	one.fails(2, "sync", one.at("sub"), "home:other") // one lies in the other
+	must(t, os.Chmod(one.at("sub/f"), 0o600))
+	if r := one.sync(0); !strings.HasPrefix(r.stdout, "1 mode or time set; in sync") {
+		t.Errorf("after a chmod: %s", r.stdout)
+	}
 
 	// 5: somebody else keeps it in step, and it is said who.
 	w := one.watch()

@@ -46,9 +46,8 @@ func newCables(t *testing.T) *cables {
 // device makes a device in a namespace of its own.
 func (c *cables) device(s *server, i int) *device {
 	c.t.Helper()
-	m := bareMachine(c.t)
+	m := c.machine()
 	m.space = fmt.Sprintf("%s-%d", c.name, i)
-	m.env = append(m.env, "SLUICE_PLAIN=true")
 	if out, err := exec.Command("ip", "netns", "add", m.space).CombinedOutput(); err != nil {
 		c.t.Skipf("no network namespaces here: %v %s", err, out)
 	}
@@ -62,11 +61,23 @@ func (c *cables) device(s *server, i int) *device {
 	d := &device{machine: m, name: fmt.Sprint("d", i), tree: filepath.Join(m.dir, "tree"), path: "home:tree"}
 	must(c.t, os.Mkdir(d.tree, 0o755))
 	c.plug(d, "up")
+	c.login(s, m)
+	return d
+}
+
+// machine makes a machine at the server's end of all cables.
+func (c *cables) machine() *machine {
+	m := bareMachine(c.t)
+	m.env = append(m.env, "SLUICE_PLAIN=true")
+	return m
+}
+
+func (c *cables) login(s *server, m *machine) {
+	c.t.Helper()
 	r := m.with(password+"\n", "login", "sluice+plain://"+s.address, "--user", "ann", "--password-stdin", "--name", "home")
 	if r.code != 0 {
 		c.t.Fatalf("login: %+v", r)
 	}
-	return d
 }
 
 // plug sets a device's end of its cable up or down.
@@ -162,20 +173,23 @@ func TestSyncNamespaces(t *testing.T) {
 	}
 	from, last := filepath.Join(goSource(t), "encoding"), 8*time.Second
 	if long() {
-		from, last = goSource(t), 3*time.Minute
+		from, last = goSource(t), 7*time.Minute
 	}
 	must(t, os.CopyFS(devices[0].at("src"), os.DirFS(from)))
 	for _, d := range devices {
 		watchers = append(watchers, d.watch("-y"))
 	}
 	agree(t, devices)
+	near := c.machine()
+	c.login(s, near)
+	w := testify(t, near, devices)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	var edits, pulled, kills, deaths int
 	for end := time.Now().Add(last); time.Now().Before(end); {
 		i := random.IntN(3)
-		switch random.IntN(40) {
+		switch random.IntN(42) {
 		case 0:
 			c.plug(devices[i], "down")
 			pulled++
@@ -190,6 +204,8 @@ func TestSyncNamespaces(t *testing.T) {
 		case 4:
 			s.again("--plain", "allow")
 			deaths++
+		case 5, 6: // a look at everything is made, and status tells of a new scan
+			devices[i].run("wait", "--synced", "--at-most", "2s", devices[i].tree)
 		default:
 			meddle(t, random, devices[i], edits)
 			edits++
@@ -200,6 +216,7 @@ func TestSyncNamespaces(t *testing.T) {
 		c.plug(d, "up")
 	}
 	agree(t, devices)
+	w.end()
 	t.Logf("%d edits, %d cables pulled, %d clients and %d servers killed; %d names in the end", edits, pulled, kills, deaths, devices[0].report().Names)
 	for _, w := range watchers {
 		w.stop()

@@ -42,8 +42,10 @@ func TestSyncStopSaysHowToGoOn(t *testing.T) {
 	// The same for a folder that is another one than before: it is begun anew, and comes back whole.
 	must(t, os.Rename(docs, docs+".before"))
 	must(t, os.Mkdir(docs, 0o755))
-	if r := m.fails(9, "sync", docs); !strings.Contains(r.stderr, "sluice sync --forget DIR") {
-		t.Errorf("the stop does not say how to go on:\n%s", r.stderr)
+	for _, more := range [][]string{nil, {"-y"}} { // of another folder nobody has said that it is to be emptied elsewhere
+		if r := m.fails(9, append([]string{"sync", docs}, more...)...); !strings.Contains(r.stderr, "sluice sync --forget DIR") {
+			t.Errorf("the stop does not say how to go on:\n%s", r.stderr)
+		}
 	}
 	m.must("sync", "--forget", docs)
 	m.must("sync", docs, "home:docs")
