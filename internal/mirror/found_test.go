@@ -146,6 +146,33 @@ func (c *crashing) Apply(b *state.SyncBatch) error {
 	return c.Memory.Apply(b)
 }
 
+// A file written a moment before it was read is read again, as its facts do not tell it from one written a moment after. It is
+// not sent again.
+func TestFreshFileIsSentOnce(t *testing.T) {
+	w := calm(t, 2)
+	w.coarse = true
+	a := w.devices[0]
+	n := a.disk.put("f", "1")
+	runs(t, w, 0, 0)
+	if ctime := a.memory.nodes[w.server.child(w.server.root, "f").Node].FactCtime; ctime != 0 {
+		t.Fatalf("its facts are trusted: %d", ctime)
+	}
+	commits := w.server.commits
+	if r := runs(t, w, 0, 0); w.server.commits != commits || r.Sent != 0 {
+		t.Errorf("%d commits, %d sent", w.server.commits-commits, r.Sent)
+	}
+	n.mode, n.ctime = 0o600, a.disk.tick()
+	a.disk.touch(a.disk.root, n)
+	if r := runs(t, w, 0, 0); r.Sent != 0 || r.Set != 1 {
+		t.Errorf("%d sent, %d set", r.Sent, r.Set)
+	}
+	n.data, n.mtime = "2", a.disk.tick() // as long as before
+	n.ctime = n.mtime
+	a.disk.touch(a.disk.root, n)
+	runs(t, w, 0, 0, 1)
+	want(t, "B", w.devices[1].disk.names(), "f=2")
+}
+
 // A part that is looked at costs what it holds, not what the folder holds.
 func TestRoundLooksAtParts(t *testing.T) {
 	w := calm(t, 2)

@@ -76,7 +76,7 @@ func newDisk(w *world, name string, bornless bool) *disk {
 }
 
 func (d *disk) make(kind proto.Kind, data string, mode uint32) *inode {
-	n := &inode{kind: kind, data: data, mode: mode, mtime: d.w.tick()}
+	n := &inode{kind: kind, data: data, mode: mode, mtime: d.tick()}
 	n.ctime = n.mtime
 	if k := len(d.free); d.bornless && k > 0 && d.w.chance(2) {
 		n.ino, d.free = d.free[k-1], d.free[:k-1]
@@ -94,6 +94,27 @@ func (d *disk) make(kind proto.Kind, data string, mode uint32) *inode {
 
 func (n *inode) facts() reconcile.Facts {
 	return reconcile.Facts{Size: int64(len(n.data)), Mtime: n.mtime, Ctime: n.ctime, Ino: uint64(n.ino), Born: n.born}
+}
+
+// granule is what the times of a coarse disk are multiples of.
+const granule = 20_000_000
+
+// tick is the time as the disk stamps it: on a coarse one changes within a granule look alike.
+func (d *disk) tick() int64 {
+	at := d.w.tick()
+	if d.w.coarse {
+		at = d.w.clock/granule*granule + int64(d.name[0])
+	}
+	return at
+}
+
+// factsRead are the facts of what began to be read at a time: too fresh to tell it from a later change they have no ctime.
+func (d *disk) factsRead(n *inode, began int64) reconcile.Facts {
+	f := n.facts()
+	if d.w.coarse && began-f.Ctime < granule {
+		f.Ctime = 0
+	}
+	return f
 }
 
 func hashOf(data string) proto.Hash { return sha256.Sum256([]byte(data)) }
@@ -129,6 +150,9 @@ func (d *disk) walk(n *inode, path string, each func(path string, n *inode)) {
 func (d *disk) Scan(ctx context.Context, parts []Part) (*reconcile.Tree, []Problem, error) {
 	if err := d.w.point(d.name, "scan"); err != nil {
 		return nil, nil, err
+	}
+	if d.w.coarse {
+		d.w.clock += granule / 2 // a scan takes its time
 	}
 	root := d.root
 	if d.gone {
@@ -217,7 +241,7 @@ func (d *disk) Hash(ctx context.Context, e *reconcile.Entry) error {
 	if n.locked {
 		return fs.ErrPermission
 	}
-	e.Hash, e.Hashed, e.Size, e.Mode, e.Mtime, e.Facts = hashOf(n.data), true, int64(len(n.data)), n.mode, n.mtime, n.facts()
+	e.Hash, e.Hashed, e.Size, e.Mode, e.Mtime, e.Facts = hashOf(n.data), true, int64(len(n.data)), n.mode, n.mtime, d.factsRead(n, d.w.clock)
 	return nil
 }
 
@@ -271,7 +295,7 @@ func (d *disk) Move(from, to string, was *reconcile.Entry) (reconcile.Facts, err
 	d.do(func() {
 		delete(folder.kids, name)
 		target.kids[newName] = n
-		n.ctime = d.w.tick()
+		n.ctime = d.tick()
 	}, func() {
 		delete(target.kids, newName)
 		folder.kids[name] = n
@@ -303,7 +327,7 @@ func (d *disk) Set(path string, was *reconcile.Entry, mode uint32, mtime int64) 
 	}
 	oldMode, oldMtime := n.mode, n.mtime
 	d.do(func() {
-		n.mode, n.ctime = mode, d.w.tick()
+		n.mode, n.ctime = mode, d.tick()
 		if n.kind != proto.KindFolder {
 			n.mtime = mtime
 		}

@@ -104,7 +104,7 @@ func (w *world) use(d *disk) {
 			folder.kids[newName] = d.make(proto.KindFile, data, 0o644)
 		case there.kind == proto.KindFile:
 			w.drop(d, &inode{data: there.data})
-			there.data, there.mtime = data, w.tick()
+			there.data, there.mtime = data, d.tick()
 			there.ctime = there.mtime
 		default:
 			return
@@ -117,7 +117,7 @@ func (w *world) use(d *disk) {
 		}
 		w.drop(d, &inode{data: n.data})
 		n.data = w.write()
-		n.mtime = w.tick()
+		n.mtime = d.tick()
 		n.ctime = n.mtime
 		w.wrote(d, n.data)
 		w.note("%s: user edits %s: %s", d.name, path, n.data)
@@ -148,14 +148,14 @@ func (w *world) use(d *disk) {
 		}
 		delete(parent.kids, name)
 		folder.kids[newName] = n
-		n.ctime = w.tick()
+		n.ctime = d.tick()
 		w.note("%s: user moves %s to %s", d.name, path, newPath)
 	case op == 13: // exchange two names
 		if there == nil || w.mixes(n, name, newName) || w.mixes(there, newName, name) || d.holds(n, folder) || d.holds(there, parent) || n == there {
 			return
 		}
 		parent.kids[name], folder.kids[newName] = there, n
-		n.ctime, there.ctime = w.tick(), w.tick()
+		n.ctime, there.ctime = d.tick(), d.tick()
 		w.note("%s: user exchanges %s and %s", d.name, path, newPath)
 	case op == 14:
 		n.mode = []uint32{0o600, 0o644, 0o755, 0o700}[w.rand.IntN(4)]
@@ -165,7 +165,7 @@ func (w *world) use(d *disk) {
 		if n.kind == proto.KindLink {
 			n.mode = 0o777
 		}
-		n.ctime = w.tick()
+		n.ctime = d.tick()
 		w.note("%s: user sets the mode of %s", d.name, path)
 	default: // delete and make anew, or a link
 		if there != nil {

@@ -35,6 +35,7 @@ type world struct {
 	faults   int  // one call in so many fails, or is a crash; 0: none
 	meddle   int  // during one call in so many somebody does something else; 0: never
 	alike    bool // half of all contents are of a few
+	coarse   bool // disks stamp times so that changes within a granule look alike
 	watching bool // devices are told where users did something, and look there alone
 	nested   bool // a device runs within the run of another
 	running  *simDevice
@@ -65,7 +66,7 @@ var errLost = errors.New("connection lost")
 func newWorld(seed uint64, devices int) *world {
 	w := &world{
 		seed: seed, rand: rand.New(rand.NewPCG(seed, 0)), clock: 1_700_000_000_000_000_000,
-		alike: seed%5 == 0, written: make(map[proto.Hash]string), dropped: make(map[proto.Hash]bool),
+		alike: seed%5 == 0, coarse: seed%7 == 3, written: make(map[proto.Hash]string), dropped: make(map[proto.Hash]bool),
 	}
 	w.server = newServer(w)
 	for i := range devices {
@@ -90,7 +91,7 @@ func (w *world) next() int64 { w.number++; return w.number }
 
 // tick gives a time that was never given before, though the clock jumps.
 func (w *world) tick() int64 {
-	if w.chance(50) {
+	if w.chance(50) && !w.coarse {
 		w.clock += (w.rand.Int64N(3) - 1) * int64(10*365*24*time.Hour)
 	}
 	w.clock += 1_000_000
@@ -267,6 +268,7 @@ type simContents struct {
 }
 
 func (c *simContents) Send(ctx context.Context, list []*reconcile.Entry, each func([]Sent) error) error {
+	began := c.d.w.clock
 	order := c.d.w.rand.Perm(len(list))
 	var batch []Sent
 	for k, i := range order {
@@ -291,7 +293,7 @@ func (c *simContents) Send(ctx context.Context, list []*reconcile.Entry, each fu
 				break
 			}
 			c.s.held[hashOf(data)] = data
-			e.Hash, e.Hashed, e.Size, e.Mode, e.Mtime, e.Facts = hashOf(data), true, int64(len(data)), n.mode, n.mtime, facts
+			e.Hash, e.Hashed, e.Size, e.Mode, e.Mtime, e.Facts = hashOf(data), true, int64(len(data)), n.mode, n.mtime, c.d.factsRead(n, began)
 		}
 		batch = append(batch, one)
 		if c.d.w.chance(2) || k == len(order)-1 {

@@ -175,7 +175,7 @@ func takeRead(e *reconcile.Entry, n *Node, began time.Time) {
 	if n.Kind != proto.KindLink {
 		e.Mode = n.Mode
 	}
-	if began.UnixNano()-n.Ctime < int64(settle) {
+	if fresh(n.Ctime, began) {
 		e.Facts.Ctime = 0
 	}
 }

@@ -125,8 +125,20 @@ func (f *Folder) Move(from, to string, was *reconcile.Entry) (reconcile.Facts, e
 		return reconcile.Facts{}, mirror.ErrMeanwhile
 	}
 	f.moved(from, to, now.IsFolder())
+	facts := factsMoved(&before, &now)
 	sizeOfLink(&now, was)
-	return factsOfNode(&now), nil
+	facts.Size = now.Size
+	return facts, nil
+}
+
+// factsMoved are the facts of what was renamed. If it was changed just then, its ctime is not the rename's alone, and is not
+// told: it will be read again.
+func factsMoved(before, now *Node) reconcile.Facts {
+	facts := factsOfNode(now)
+	if !now.IsFolder() && (now.Mtime != before.Mtime || now.Size != before.Size) {
+		facts.Ctime = 0
+	}
+	return facts
 }
 
 // Set is mirror.Folder's. The mode of a link means nothing.
@@ -167,6 +179,13 @@ func (f *Folder) Set(path string, was *reconcile.Entry, mode uint32, mtime int64
 	}
 	if err := chmodAt(file, mode); err != nil {
 		return reconcile.Facts{}, err
+	}
+	before := now
+	if err := statFd(file, &now); err != nil {
+		return reconcile.Facts{}, err
+	}
+	if facts := factsMoved(&before, &now); facts.Ctime == 0 { // its own time must not be hidden
+		return reconcile.Facts{}, mirror.ErrMeanwhile
 	}
 	ts := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, timespec(mtime)}
 	if err := unix.UtimesNanoAt(unix.AT_FDCWD, self(file), ts, 0); err != nil {

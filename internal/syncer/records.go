@@ -12,6 +12,19 @@ import (
 // times by a tick of at most 10 ms, so two changes within one look alike.
 const settle = 20 * time.Millisecond
 
+// settleCoarse is settle where times are kept in whole seconds, or in every other one.
+const settleCoarse = 2*time.Second + settle
+
+// fresh says whether what has this ctime, and was not read before a time, may have been changed after it was read without its
+// facts telling.
+func fresh(ctime int64, read time.Time) bool {
+	granule := settle
+	if ctime%int64(time.Second) == 0 {
+		granule = settleCoarse
+	}
+	return read.UnixNano()-ctime < int64(granule)
+}
+
 // Records is what is remembered about one local folder between runs. Losing it costs time only.
 type Records struct {
 	*state.Root
@@ -72,7 +85,7 @@ func recall(root *Node, all map[string]state.File) {
 // saved makes a record of a local file whose facts were taken at now or later, or says that they are too fresh to be
 // told from a later change.
 func saved(path string, n *Node, now time.Time) (state.Saved, bool) {
-	if n.Kind != proto.KindFile || !n.Hashed || now.UnixNano()-n.Ctime < int64(settle) {
+	if n.Kind != proto.KindFile || !n.Hashed || fresh(n.Ctime, now) {
 		return state.Saved{}, false
 	}
 	return state.Saved{Path: path, File: state.File{Size: n.Size, Mtime: n.Mtime, Inode: n.Ino, Ctime: n.Ctime, Hash: n.Hash}}, true
