@@ -8,9 +8,8 @@ import (
 	"sluice/internal/state"
 )
 
-// Limits of one commit: the entries that a commit may have, and bytes of its header, which may have 1 MiB.
+// Limits of one commit: bytes of its header, which may have 1 MiB.
 const (
-	maxChanges   = client.MaxBatch
 	maxHeader    = 900 << 10
 	changeHeader = 320 // a change without its name, whose bytes may be written as %XX or \u00XX
 	nameHeader   = 6
@@ -18,6 +17,7 @@ const (
 
 // pending is the commit that is being gathered.
 type pending struct {
+	room    int // how many changes it may have
 	changes []client.Change
 	then    []func(f client.Changed) error
 	made    map[*reconcile.Entry]int // local folders that an entry of this commit makes
@@ -27,18 +27,23 @@ type pending struct {
 	bytes   int64 // of contents named
 }
 
-func (p *pending) init() {
-	*p = pending{made: make(map[*reconcile.Entry]int), busy: make(map[int64]bool)}
+func (p *pending) init(room int) {
+	*p = pending{room: room, made: make(map[*reconcile.Entry]int), busy: make(map[int64]bool)}
 }
 
 // full says whether the commit has no room for a change of this name.
 func (p *pending) full(name string) bool {
-	return len(p.changes) == maxChanges || p.size+changeHeader+nameHeader*len(name) > maxHeader
+	return len(p.changes) == p.room || p.size+changeHeader+nameHeader*len(name) > maxHeader
 }
 
 // prepare makes room for a change of a node (0: a new one) with this name, whose version must be known.
 func (r *round) prepare(node int64, name string) error {
-	if r.up.full(name) || node != 0 && r.up.busy[node] {
+	if r.up.full(name) {
+		if err := r.launch(); err != nil {
+			return err
+		}
+	}
+	if node != 0 && (r.up.busy[node] || r.flying != nil && r.flying.busy[node]) {
 		return r.flush()
 	}
 	return nil
@@ -56,49 +61,21 @@ func (r *round) add(c client.Change, then func(f client.Changed) error) {
 }
 
 // place is the folder in which a local entry stands, as the server knows it. false: it is not there.
-func (r *round) place(folder *reconcile.Entry) (client.Place, bool) {
+func (r *round) place(folder *reconcile.Entry) (client.Place, bool, error) {
 	if i, ok := r.up.made[folder]; ok {
-		return client.Place{Entry: i}, true
+		return client.Place{Entry: i}, true, nil
 	}
-	if folder.ID == 0 || r.remote.ByID[folder.ID] == nil {
-		return client.Place{}, false
+	if r.flying.makes(folder) {
+		if err := r.land(); err != nil {
+			return client.Place{}, false, err
+		}
 	}
-	return client.Place{Node: folder.ID}, true
+	return client.Place{Node: folder.ID}, r.stands(folder), nil
 }
 
-// flush commits what is gathered. What was sent is recorded before, so that it is known for our own should the reply be
-// lost; what was done is recorded after.
-func (r *round) flush() error {
-	p := r.up
-	if len(p.changes) == 0 {
-		return nil
-	}
-	r.up.init()
-	r.commits++
-	if len(p.sent) > 0 {
-		if err := r.m.State.Apply(&state.SyncBatch{Sent: p.sent}); err != nil {
-			return err
-		}
-	}
-	reply, err := r.m.Server.Commit(r.ctx, &client.CommitRequest{Changes: p.changes})
-	if err != nil {
-		return err
-	}
-	if err := r.meet(p, reply); err != nil {
-		return err
-	}
-	var fatal error
-	for i, f := range reply.Entries {
-		if err := p.then[i](f); err != nil && fatal == nil {
-			fatal = err
-		}
-	}
-	r.batch.Answered = append(r.batch.Answered, p.sent...)
-	if err := r.record(); err != nil {
-		return err
-	}
-	r.m.own.answered(p.changes, reply)
-	return fatal
+// stands says whether the server has a local folder.
+func (r *round) stands(folder *reconcile.Entry) bool {
+	return folder.ID != 0 && r.remote.ByID[folder.ID] != nil
 }
 
 // meet looks into folders that a mkdir of this commit may have found rather than made: another device's, exactly as

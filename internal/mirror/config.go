@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"sluice/internal/client"
 	"sluice/internal/reconcile"
 	"sluice/internal/state"
 )
@@ -36,6 +37,7 @@ type Config struct {
 	Now      func() time.Time // for labels and pauses only, never for an order; nil: the system's
 	Options  Options
 	Sleep    func(ctx context.Context, d time.Duration) error // for Run, to wait for sets that are not quiet yet; nil: it does not
+	Beside   func(do func()) (wait func())                    // starts do, which uses State and Server beside other calls; nil: in a goroutine
 	Events   func(Event)                                      // called as things are done, from the goroutine that called Run; may be nil
 }
 
@@ -44,6 +46,7 @@ type Options struct {
 	Limit    reconcile.Limit // of deletes; Sure: all safety stops were seen, and are to be passed
 	Sets     []string        // names of folders that are one thing with all they hold
 	Quiet    time.Duration   // how long a set must have been left alone before it is sent
+	Batch    int             // how many changes go in one commit; 0: as many as the server takes
 	SetBatch int             // how many changes of a set go in one commit; 0: 900
 	Rules    string          // the name of the files that say what is left alone; one that changes here has all looked at again
 }
@@ -80,6 +83,12 @@ func Open(c Config) (*Mirror, error) {
 	}
 	if c.Events == nil {
 		c.Events = func(Event) {}
+	}
+	if c.Beside == nil {
+		c.Beside = beside
+	}
+	if c.Options.Batch == 0 {
+		c.Options.Batch = client.MaxBatch
 	}
 	m := &Mirror{Config: c}
 	var err error

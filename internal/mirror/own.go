@@ -42,10 +42,12 @@ func (o *own) one(e *state.SyncEntry) {
 // tells says whether the journal tells what was recorded when our own commit was answered.
 func (o *own) tells(e client.Entry) bool { return !e.Deleted && o.versions[e.Node] >= e.Version }
 
-// answered takes the numbers of a commit, after what it did was recorded. What was not recorded has to be read.
+// answered takes the numbers of a commit, after what it did was recorded. What was not recorded, as what a folder held that was
+// deleted with it, has to be read.
 func (o *own) answered(changes []client.Change, reply *client.CommitReply) {
 	for i, f := range reply.Entries {
-		if f.Code == client.OK && f.Version == o.reach+1 && (changes[i].Op == client.OpDelete || o.versions[f.Node] >= f.Version) {
+		c := &changes[i]
+		if f.Code == client.OK && f.Version == o.reach+1 && (c.Op == client.OpDelete && !c.Recursive || o.versions[f.Node] >= f.Version) {
 			o.reach++
 		}
 	}

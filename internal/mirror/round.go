@@ -27,6 +27,7 @@ type round struct {
 	theirs map[int64]*reconcile.Entry   // nodes in sets on the server; nil: not gathered
 
 	up        pending
+	flying    *flight // nil: no commit is on its way
 	commits   int
 	leftovers []*reconcile.Entry // on the server: what this device began and never finished
 	again     bool               // something was refused, or changed meanwhile: a new plan is needed
@@ -61,6 +62,9 @@ func (m *Mirror) round(ctx context.Context, look func() (*round, error)) (again 
 		return false, err
 	}
 	err = r.carryOut()
+	if e := r.land(); err == nil {
+		err = e
+	}
 	if e := r.record(); err == nil {
 		err = e
 	}
@@ -152,7 +156,7 @@ func (m *Mirror) scan(ctx context.Context, parts []Part) (*reconcile.Tree, error
 // compare makes a round of three trees.
 func (m *Mirror) compare(ctx context.Context, agreed, local, remote *reconcile.Tree) *round {
 	r := &round{m: m, ctx: ctx, agreed: agreed, local: local, remote: remote, touched: make(map[int64]bool), unsynced: !m.durable}
-	r.up.init()
+	r.up.init(m.Options.Batch)
 	local.Root.Mode, local.Root.Mtime = 0, 0
 	agreed.Root.Facts = local.Root.Facts
 	reconcile.Match(agreed, local)

@@ -84,6 +84,7 @@ func simulate(t *testing.T, seed uint64, tell bool, prepare func(w *world)) int 
 
 // live is one schedule: some time of use, then peace until nothing changes any more.
 func (w *world) live() {
+	w.batch = 1 + w.rand.IntN(6)
 	w.spend(10+w.rand.IntN(40), !w.chance(4), w.chance(5), w.chance(3))
 }
 

@@ -28,6 +28,7 @@ type world struct {
 
 	sets     []string            // names of folders that are sets
 	setBatch int                 // changes of a set in one commit; 0: as always
+	batch    int                 // changes in any other commit; 0: as always, and nothing happens beside a commit
 	states   map[proto.Hash]bool // of sets, that a user has made; nil: nobody looks
 
 	number   int64 // the last one given
@@ -181,7 +182,8 @@ func (w *world) sync(d *simDevice) (result *Result, err error) {
 		d.mirror, err = Open(Config{
 			Folder: d.disk, Contents: &simContents{d.disk, w.server}, Server: d.line, State: d.state(),
 			Now:     func() time.Time { return time.Unix(0, w.clock) },
-			Options: Options{Limit: reconcile.Limit{Sure: d.sure}, Sets: w.sets, SetBatch: w.setBatch},
+			Options: Options{Limit: reconcile.Limit{Sure: d.sure}, Sets: w.sets, Batch: w.batch, SetBatch: w.setBatch},
+			Beside:  w.beside,
 			Events: func(e Event) {
 				w.note("%s: %s %s %s: %s", d.disk.name, e.Do, e.From, e.Path, e.Why)
 				w.asides(d.disk, e)
@@ -414,4 +416,13 @@ func (d *disk) freed(n *inode) {
 	if d.bornless {
 		d.free = append(d.free, n.ino)
 	}
+}
+
+// beside is a commit on its way: it arrives at once, or as late as it may.
+func (w *world) beside(do func()) (wait func()) {
+	if w.batch > 0 && w.chance(2) {
+		return do
+	}
+	do()
+	return func() {}
 }

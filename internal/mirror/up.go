@@ -29,9 +29,9 @@ func (r *round) upMkdir(s *reconcile.Step) error {
 	if err := r.prepare(0, l.Name); err != nil {
 		return err
 	}
-	place, ok := r.place(l.Parent)
-	if !ok {
-		return nil // its folder could not be made: told there
+	place, ok, err := r.place(l.Parent)
+	if err != nil || !ok {
+		return err // its folder could not be made: told there
 	}
 	r.up.made[l] = len(r.up.changes)
 	r.add(client.Change{Op: client.OpMkdir, Parent: place, Name: l.Name, Mode: l.Mode, Mtime: l.Mtime, Expect: 0}, func(f client.Changed) error {
@@ -55,9 +55,9 @@ func (r *round) upMove(s *reconcile.Step, folder *reconcile.Entry, name string) 
 	if err := r.prepare(s.Remote.ID, name); err != nil {
 		return err
 	}
-	place, ok := r.place(folder)
-	if !ok {
-		return nil
+	place, ok, err := r.place(folder)
+	if err != nil || !ok {
+		return err
 	}
 	rem := s.Remote
 	from := rem.Path()
@@ -130,7 +130,7 @@ func ownDelete(node int64) state.SyncSent { return state.SyncSent{Parent: node} 
 
 // send sends contents, and names them as they arrive.
 func (r *round) send(steps []reconcile.Step) error {
-	if err := r.flush(); err != nil { // the folders they stand in have their numbers then
+	if err := r.launch(); err != nil { // the folders they stand in have their numbers when the first is there
 		return err
 	}
 	of := make(map[*reconcile.Entry]*reconcile.Step, len(steps))
@@ -138,17 +138,30 @@ func (r *round) send(steps []reconcile.Step) error {
 	var sets []*reconcile.Step
 	for i := range steps {
 		s := &steps[i]
-		if _, ok := r.place(s.Local.Parent); ok && s.Local.Kind == reconcile.KindSet {
+		if folder := s.Local.Parent; !r.flying.makes(folder) && !r.stands(folder) {
+			continue
+		}
+		if s.Local.Kind == reconcile.KindSet {
 			sets = append(sets, s)
-		} else if ok {
+		} else {
 			of[s.Local] = s
 			list = append(list, s.Local)
 		}
 	}
 	if len(list) == 0 {
+		if err := r.land(); err != nil {
+			return err
+		}
 		return r.sendSets(sets)
 	}
+	named := false
 	err := r.m.Contents.Send(r.ctx, list, func(done []Sent) error {
+		if !named { // folders and moves are known to the trees before what stands in them is named
+			named = true
+			if err := r.land(); err != nil {
+				return err
+			}
+		}
 		for _, d := range done {
 			if err := r.sent(of[d.Local], d); err != nil {
 				return err
@@ -177,6 +190,9 @@ func (r *round) sent(s *reconcile.Step, d Sent) error {
 	}
 	if s.Remote != nil && s.Remote.Kind == l.Kind && s.Remote.Hash == l.Hash {
 		return r.unedited(s)
+	}
+	if !r.stands(l.Parent) {
+		return nil // its folder could not be made: told there
 	}
 	name, parent, expect, node := l.Name, l.Parent.ID, int64(0), int64(0)
 	if s.Remote != nil {
@@ -217,7 +233,7 @@ func (r *round) sent(s *reconcile.Step, d Sent) error {
 	}
 	r.up.sent = append(r.up.sent, state.SyncSent{Parent: parent, Name: name, Hash: put.Hash})
 	if r.up.bytes += put.Size; r.up.bytes > maxUnnamed {
-		return r.flush()
+		return r.launch()
 	}
 	return nil
 }
