@@ -177,6 +177,7 @@ func (p *program) userRemove() *cobra.Command {
 	command := &cobra.Command{
 		Use:     "remove NAME",
 		Short:   "Remove an account with all its files and versions",
+		Long:    "Close an account at once, and remove all its files and versions. Others can write meanwhile; if this is cut off, the server goes on with it.",
 		Example: "  sluiced user remove ann\n  sluiced user remove ann --yes          does not ask",
 		Args:    exactly("NAME"),
 		RunE: func(_ *cobra.Command, args []string) error {

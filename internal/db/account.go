@@ -22,10 +22,10 @@ func (a *Account) dest() []any {
 	return []any{&a.ID, &a.Name, &a.Password, &a.Quota, &a.Held, &a.Namespace, &a.Created, &a.Plan}
 }
 
-// AccountByName finds an account by its name; nil: there is none.
+// AccountByName finds an account by its name; nil: there is none, or it is being removed.
 func (tx *Tx) AccountByName(name []byte) (*Account, error) {
 	var a Account
-	found, err := tx.row(`SELECT `+accountColumns+` FROM account WHERE name = ?`, []any{name}, a.dest()...)
+	found, err := tx.row(`SELECT `+accountColumns+` FROM account WHERE name = ? AND name >= X'01'`, []any{name}, a.dest()...)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -48,11 +48,11 @@ type AccountUsage struct {
 	Used int64
 }
 
-// Accounts lists all accounts by name.
+// Accounts lists all accounts by name, but for those that are being removed.
 func (tx *Tx) Accounts() ([]AccountUsage, error) {
 	var all []AccountUsage
 	err := tx.rows(`SELECT `+accountColumns+`, namespace.used
-		FROM account JOIN namespace ON namespace.id = account.namespace ORDER BY account.name`, nil,
+		FROM account JOIN namespace ON namespace.id = account.namespace WHERE account.name >= X'01' ORDER BY account.name`, nil,
 		func(r *Row) error {
 			var u AccountUsage
 			if err := r.Scan(append(u.dest(), &u.Used)...); err != nil {
@@ -96,25 +96,4 @@ func (tx *Tx) SetPassword(account int64, password string) error {
 func (tx *Tx) SetQuota(account, quota int64) error {
 	_, _, err := tx.exec(`UPDATE account SET quota = nullif(?, 0) WHERE id = ?`, quota, account)
 	return err
-}
-
-// DeleteAccount removes an account with its devices, uploads, holds, names and versions: the triggers doom what nobody
-// else refers to.
-func (tx *Tx) DeleteAccount(a *Account) error {
-	for _, statement := range []string{
-		`DELETE FROM device WHERE account = ?`,
-		`DELETE FROM upload WHERE account = ?`,
-		`DELETE FROM hold WHERE account = ?`,
-		`DELETE FROM repeat WHERE account = ?`,
-		`DELETE FROM past WHERE namespace IN (SELECT id FROM namespace WHERE owner = ?)`,
-		`DELETE FROM node WHERE namespace IN (SELECT id FROM namespace WHERE owner = ?)`,
-		`DELETE FROM moment WHERE namespace IN (SELECT id FROM namespace WHERE owner = ?)`,
-		`DELETE FROM namespace WHERE owner = ?`,
-		`DELETE FROM account WHERE id = ?`,
-	} {
-		if _, _, err := tx.exec(statement, a.ID); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -79,11 +79,6 @@ func (s *Store) UserSet(name string, password *string, quota *int64, plan *strin
 	})
 }
 
-// UserRemove removes an account with all its names and versions; contents nobody else holds are doomed.
-func (s *Store) UserRemove(name string) error {
-	return s.withAccount(name, func(tx *db.Tx, a *db.Account) error { return tx.DeleteAccount(a) })
-}
-
 func (s *Store) withAccount(name string, change func(tx *db.Tx, a *db.Account) error) error {
 	return s.writeAnyway(func(tx *db.Tx) error {
 		a, err := tx.AccountByName([]byte(name))

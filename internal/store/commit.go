@@ -354,11 +354,7 @@ func (b *batch) settle() error {
 	if len(b.named) == 0 {
 		return nil
 	}
-	list := []byte{'['}
-	for _, id := range b.named {
-		list = append(strconv.AppendInt(list, id, 10), ',')
-	}
-	list[len(list)-1] = ']'
+	list := numberList(b.named)
 	b.named = b.named[:0]
 	bytes, err := b.tx.ReleaseHolds(b.who.Account, list)
 	if err != nil {
@@ -369,6 +365,16 @@ func (b *batch) settle() error {
 		b.left += bytes
 	}
 	return nil
+}
+
+// numberList is a JSON array of numbers, of which there are some.
+func numberList(all []int64) []byte {
+	list := []byte{'['}
+	for _, n := range all {
+		list = append(strconv.AppendInt(list, n, 10), ',')
+	}
+	list[len(list)-1] = ']'
+	return list
 }
 
 // end keeps what a node was, under the number that ended it.

@@ -140,6 +140,7 @@ var doings = map[string]func(s *Store, w Who) error{
 	},
 	"restore": restoreDeleted,
 	"purge":   purgeDeleted,
+	"remove":  removeUser,
 	"collect": func(s *Store, w Who) error {
 		if err := doom(s, w, 0, bytesOf(21, 5000), bytesOf(22, 300<<10), nil); err != nil {
 			return err
@@ -194,7 +195,7 @@ var kept = map[string][][]byte{
 	"prove": {bytesOf(19, proof.Least+3)}, "sweep": nil,
 	"collect": nil, "compact": many(100, 3, 4000),
 	"found": {bytesOf(23, ChunkSize+99)}, "cancel": nil, "assemble": {assembled},
-	"restore": nil, "purge": nil,
+	"restore": nil, "purge": nil, "remove": nil,
 }
 
 // opening is that of a content, as a client that knows its size asks for it.
@@ -326,6 +327,11 @@ func TestCrashes(t *testing.T) {
 		{"purge", "transaction#4", true}, // the folder is to be given up
 		{"purge", "transaction#5", true}, // it is, and what lies below it is to be removed
 		{"purge", "transaction#6", true},
+		{"remove", "transaction#8", true}, // the account is disabled, and has uploads
+		{"remove", "transaction#9", true},
+		{"remove", "transaction#10", true},
+		{"remove", "transaction#13", true},
+		{"remove", "transaction#16", true},
 		{"collect", "contents condemned", true},
 		{"collect", "file removed", true},
 		{"compact", "contents condemned", true},

@@ -51,12 +51,13 @@ func (s *Store) tidy(ctx context.Context) {
 }
 
 // keep is the keeper's work. It ends early when this store has stopped writing: another process may still be able to. The
-// collector works beside the rest, as it takes its time.
+// collector works beside the rest, and so do removals that were cut off, as they take their time.
 func (s *Store) keep(ctx context.Context) {
 	s.config.Log("debug", "this worker is the keeper", nil)
 	ctx, end := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() { s.collecting(ctx) })
+	done.Go(func() { s.removals(ctx) })
 	defer done.Wait()
 	defer end()
 	var filled sync.Once

@@ -48,14 +48,14 @@ func (s *Store) purgeNamespace(ctx context.Context, k db.Keeping, at time.Time) 
 	versions, trash := before(k.Versions, s.config.Policy.Versions), before(k.Trash, s.config.Policy.Trash)
 	// Places first: they have the contents of states that ended later.
 	for _, how := range []int64{db.Moved, db.Replaced} {
-		if err := s.purgeEnded(ctx, k.Namespace, how, versions); err != nil {
+		if err := s.purgeEnded(ctx, k.Namespace, how, versions, purgeBatch); err != nil {
 			return err
 		}
 	}
-	if _, err := s.purgeDeleted(ctx, k.Namespace, trash, true); err != nil {
+	if _, err := s.purgeDeleted(ctx, k.Namespace, trash, true, purgeBatch); err != nil {
 		return err
 	}
-	return s.purgeBelow(ctx, k.Namespace)
+	return s.purgeBelow(ctx, k.Namespace, purgeBatch)
 }
 
 // inBatches carries out a batch after the other, with pauses, until one says that there is no more. The first look is a
@@ -77,13 +77,13 @@ func (s *Store) inBatches(ctx context.Context, due func(tx *db.Tx) (bool, error)
 	return err
 }
 
-// purgeEnded removes states that were replaced or moved before a time.
-func (s *Store) purgeEnded(ctx context.Context, namespace, how, at int64) error {
+// purgeEnded removes states that were replaced or moved before a time, so many rows at once.
+func (s *Store) purgeEnded(ctx context.Context, namespace, how, at int64, rows int) error {
 	return s.inBatches(ctx, func(tx *db.Tx) (bool, error) {
 		old, err := tx.EndedBefore(namespace, how, 0, at, 1)
 		return len(old) > 0, err
 	}, func(tx *db.Tx) (bool, error) {
-		old, err := tx.EndedBefore(namespace, how, 0, at, purgeBatch)
+		old, err := tx.EndedBefore(namespace, how, 0, at, rows)
 		if err != nil || len(old) == 0 {
 			return false, err
 		}
@@ -94,24 +94,24 @@ func (s *Store) purgeEnded(ctx context.Context, namespace, how, at int64) error 
 				return false, err
 			}
 		}
-		return len(old) == purgeBatch, tx.Forget(namespace, bytes, 0, old[len(old)-1].Until)
+		return len(old) == rows, tx.Forget(namespace, bytes, 0, old[len(old)-1].Until)
 	})
 }
 
 // purgeDeleted gives up what was deleted before a time, and tells how many names that were. By age also the delete of a
 // name that has come again is forgotten, and older trees are not known any more; a person who empties the trash only
 // means what is in it.
-func (s *Store) purgeDeleted(ctx context.Context, namespace, at int64, byAge bool) (names int64, err error) {
+func (s *Store) purgeDeleted(ctx context.Context, namespace, at int64, byAge bool, rows int) (names int64, err error) {
 	after := int64(0)
 	err = s.inBatches(ctx, func(tx *db.Tx) (bool, error) {
 		old, err := tx.EndedBefore(namespace, db.Deleted, 0, at, 1)
 		return len(old) > 0, err
 	}, func(tx *db.Tx) (bool, error) {
-		old, err := tx.EndedBefore(namespace, db.Deleted, after, at, purgeBatch)
+		old, err := tx.EndedBefore(namespace, db.Deleted, after, at, rows)
 		if err != nil || len(old) == 0 {
 			return false, err
 		}
-		p := purger{tx: tx, left: purgeBatch}
+		p := purger{tx: tx, left: rows}
 		done := 0
 		for ; done < len(old) && p.left > 0; done++ {
 			last, err := tx.LastEnd(old[done].ID)
@@ -135,18 +135,18 @@ func (s *Store) purgeDeleted(ctx context.Context, namespace, at int64, byAge boo
 		if byAge {
 			horizon = after
 		}
-		return done < len(old) || len(old) == purgeBatch, tx.Forget(namespace, p.bytes, p.forgotten, horizon)
+		return done < len(old) || len(old) == rows, tx.Forget(namespace, p.bytes, p.forgotten, horizon)
 	})
 	return names, err
 }
 
 // purgeBelow removes what belongs to deleted names that were given up and had more to them than one row.
-func (s *Store) purgeBelow(ctx context.Context, namespace int64) error {
+func (s *Store) purgeBelow(ctx context.Context, namespace int64, rows int) error {
 	return s.inBatches(ctx, func(tx *db.Tx) (bool, error) {
 		some, err := tx.Purging(namespace, 1)
 		return len(some) > 0, err
 	}, func(tx *db.Tx) (bool, error) {
-		p := purger{tx: tx, left: purgeBatch}
+		p := purger{tx: tx, left: rows}
 		for p.left > 0 {
 			some, err := tx.Purging(namespace, 1)
 			if err != nil {

@@ -93,12 +93,12 @@ func (s *Store) TrashEmpty(ctx context.Context, w Who, once Once, namespace, bef
 		}
 		return reply(names), nil
 	}
-	names, err := s.purgeDeleted(ctx, ns.ID, before, false)
+	names, err := s.purgeDeleted(ctx, ns.ID, before, false, purgeBatch)
 	if err == nil {
 		err = ctx.Err() // what is below folders the keeper removes, too
 	}
 	if err == nil {
-		err = s.purgeBelow(ctx, ns.ID)
+		err = s.purgeBelow(ctx, ns.ID, purgeBatch)
 	}
 	if err != nil {
 		return nil, err
