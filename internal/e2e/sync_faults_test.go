@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -237,6 +238,62 @@ func TestSyncIgnoresMany(t *testing.T) {
 	one.synced()
 	if r := one.report(); r.Watched != 1 || r.Names != 2 {
 		t.Errorf("%d folders are watched and %d names synced, want 1 and 2", r.Watched, r.Names)
+	}
+}
+
+// Files that were synced and are ignored by now stay on both sides, however many there are, whatever happens to their folder;
+// and a folder that holds some is not removed.
+func TestSyncIgnoredLater(t *testing.T) {
+	t.Parallel()
+	s := start(t, t.TempDir())
+	one, two := newDevice(t, s, "ann", "one"), newDevice(t, s, "ann", "two")
+	const files = 300
+	for i := range files {
+		one.put(fmt.Sprintf("dir/%d.o", i), strconv.Itoa(i))
+	}
+	one.put("dir/f", "f")
+	one.sync(0)
+	two.sync(0)
+	one.put(".sluiceignore", "/dir/*.o\n")
+	must(t, os.Remove(one.at("dir/7.o")))
+	one.put("dir/8.o", "edited, and ignored")
+	one.sync(0)
+	two.sync(0)
+	there := func(want int) {
+		t.Helper()
+		if n := strings.Count(one.must("ls", "-R", "home:tree"), ".o\n"); n != want {
+			t.Errorf("the server has %d of these files, want %d", n, want)
+		}
+	}
+	there(files)
+	must(t, os.Rename(two.at("dir"), two.at("moved"))) // where nothing is ignored
+	two.sync(0)
+	one.sync(0)
+	there(files)
+	for i := range files {
+		if path := fmt.Sprintf("moved/%d.o", i); !two.has(path) || i != 7 && !one.has(path) {
+			t.Fatalf("%s is on one: %v, on two: %v", path, one.has(path), two.has(path))
+		}
+	}
+	if one.text("moved/8.o") != "edited, and ignored" {
+		t.Errorf("an edit is gone: %q", one.text("moved/8.o"))
+	}
+	one.sync(0)
+	two.sync(0)
+	alike(t, one, two)
+
+	one.put(".sluiceignore", "*.o\n")
+	one.sync(0)
+	two.sync(0)
+	must(t, os.Remove(two.at("moved/f")))
+	two.sync(0)
+	one.must("rm", "-r", "home:tree/moved")
+	two.run(two.args("-y")...)
+	one.run(one.args("-y")...)
+	for _, d := range []*device{one, two} {
+		if !d.has("moved/9.o") {
+			t.Errorf("what is ignored was deleted on %s", d.name)
+		}
 	}
 }
 

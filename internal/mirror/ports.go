@@ -37,7 +37,8 @@ type Part struct {
 // called by one goroutine at a time. The names they make and remove are durable after Sync.
 type Folder interface {
 	// Scan reads the folder, or of it the parts. Entries have no numbers and files no hashes (links do). Of folders that
-	// are only on the way to a part Part is set. What could not be read is Unknown and told as a problem.
+	// are only on the way to a part Part is set. What could not be read is Unknown and told as a problem. Of many files in a
+	// folder that are left alone only some are in the tree.
 	Scan(ctx context.Context, parts []Part) (*reconcile.Tree, []Problem, error)
 	// Ignored says whether a path is left alone, by the ignore files as they were at the last Scan.
 	Ignored(path string, folder bool) bool

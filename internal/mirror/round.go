@@ -160,9 +160,29 @@ func (m *Mirror) compare(ctx context.Context, agreed, local, remote *reconcile.T
 	local.Root.Mode, local.Root.Mtime = 0, 0
 	agreed.Root.Facts = local.Root.Facts
 	reconcile.Match(agreed, local)
+	r.spare()
 	r.damage()
 	r.exclude(remote.Root, local.Root, "")
 	return r
+}
+
+// spare puts back what is agreed and was not listed here, but is left alone: of many such files in a folder a scan lists a
+// few only. Nothing is to be concluded from it.
+func (r *round) spare() {
+	for id, a := range r.agreed.ByID {
+		if a.IsFolder() || a.Parent == nil || r.local.ByID[id] != nil {
+			continue
+		}
+		folder := r.local.ByID[a.Parent.ID]
+		if folder == nil || folder.Part || folder.Unknown || folder.Children[a.Name] != nil {
+			continue
+		}
+		if path := child(folder, a.Name); r.m.Folder.Ignored(path, false) && !r.m.inSet(path) {
+			e := &reconcile.Entry{Name: a.Name, Kind: a.Kind, Excluded: true}
+			r.local.Add(folder, e)
+			r.local.Number(e, id)
+		}
+	}
 }
 
 // plan plans, and reads the files that have to be read before more can be said.

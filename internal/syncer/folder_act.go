@@ -286,7 +286,7 @@ func removeTemps(fd int, name string) error {
 	}
 	defer unix.Close(folder)
 	w := scanWorker{buf: make([]byte, 8<<10)}
-	if err := w.list(folder); err != nil {
+	if err := w.list(folder, nil); err != nil {
 		return err
 	}
 	start := 0

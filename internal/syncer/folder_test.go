@@ -338,3 +338,38 @@ func TestFolderReplaced(t *testing.T) {
 	check(t, os.Rename(dir+".away", dir))
 	check(t, f.Check())
 }
+
+// Of very many files that are left alone a scan keeps a few, and of all else everything.
+func TestScanKeepsFewOfWhatIsLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"many", "few", "many/sub.o", "many/.git"} {
+		check(t, os.Mkdir(filepath.Join(dir, name), 0o700))
+	}
+	for i := range 3 * veryMany {
+		check(t, os.Symlink("x", filepath.Join(dir, "many", fmt.Sprintf("%d.o", i))))
+	}
+	for i := range manyNames - 1 {
+		check(t, os.WriteFile(filepath.Join(dir, "few", fmt.Sprintf("%d.o", i)), nil, 0o600))
+		check(t, os.WriteFile(filepath.Join(dir, "many", fmt.Sprintf("%d.c", i)), nil, 0o600))
+		check(t, os.WriteFile(filepath.Join(dir, "many/.git", fmt.Sprintf("%d.o", 2*i)), nil, 0o600))
+		check(t, os.WriteFile(filepath.Join(dir, "many/.git", fmt.Sprintf("%d.o", 2*i+1)), nil, 0o600))
+	}
+	check(t, os.WriteFile(filepath.Join(dir, ".sluiceignore"), []byte("*.o\n!*.o/\n!/few/\n"), 0o600))
+	check(t, os.WriteFile(filepath.Join(dir, "many/.sluiceignore"), []byte("!77.o\n"), 0o600))
+	f, err := OpenFolder(dir, FolderOptions{Sets: []string{".git"}})
+	check(t, err)
+	t.Cleanup(func() { check(t, f.Close()) })
+	counts := make(map[string]int)
+	for _, line := range outline(t, f) {
+		folder, name := cutPath(line[2:])
+		name, excluded := strings.CutSuffix(name, " excluded")
+		counts[fmt.Sprint(folder, " ", filepath.Ext(name), " ", excluded)]++
+	}
+	for what, want := range map[string]int{
+		"many .o true": fewNames, "many .o false": 2, "many .c false": manyNames - 1, "few .o true": manyNames - 1, "many/.git .o false": 2 * (manyNames - 1),
+	} {
+		if counts[what] != want {
+			t.Errorf("%s: %d entries, want %d", what, counts[what], want)
+		}
+	}
+}

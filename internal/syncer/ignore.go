@@ -190,7 +190,7 @@ func (w *scanWorker) ignoreFiles(fd int, v visit) (visit, error) {
 		v.want = nil
 		if v.n.Part {
 			v.n.Part = false
-			return v, w.list(fd)
+			return v, w.list(fd, &v)
 		}
 	}
 	return v, nil

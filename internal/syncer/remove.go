@@ -29,7 +29,7 @@ func removeTree(folder int, name string) error {
 		defer restore()
 	}
 	w := scanWorker{buf: make([]byte, 32<<10)}
-	if err := w.list(fd); err != nil {
+	if err := w.list(fd, nil); err != nil {
 		return err
 	}
 	start := 0

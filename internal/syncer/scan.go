@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -119,6 +120,7 @@ type scanWorker struct {
 	buf   []byte // for getdents
 	names []byte // all names of the folder at hand, NUL-terminated as statx wants them
 	ends  []int
+	types []byte // what getdents calls them, if they were listed
 	path  []byte
 	below []visit
 	st    unix.Statx_t
@@ -139,7 +141,7 @@ func (w *scanWorker) read(v visit) {
 		n.Part = w.only(fd, v.want)
 	}
 	if !n.Part {
-		if err := w.list(fd); err != nil {
+		if err := w.list(fd, &v); err != nil {
 			n.Unknown = true
 			w.problem(n, "read the folder", err)
 		}
@@ -150,6 +152,9 @@ func (w *scanWorker) read(v visit) {
 			w.problem(n, "read what is to be ignored", err)
 			return
 		}
+	}
+	if len(w.ends) > manyNames && !n.Part {
+		w.thin(&v, v.rules)
 	}
 	if len(w.ends) == 0 {
 		return
@@ -210,17 +215,23 @@ func (w *scanWorker) read(v visit) {
 	}
 }
 
-// list reads the names in a folder.
-func (w *scanWorker) list(fd int) error {
-	w.names, w.ends = w.names[:0], w.ends[:0]
-	for {
+// list reads the names in a folder; of very many that are left alone by v, if there is one, only some are kept.
+func (w *scanWorker) list(fd int, v *visit) error {
+	w.names, w.ends, w.types = w.names[:0], w.ends[:0], w.types[:0]
+	for most := veryMany; ; {
+		if v != nil && len(w.ends) > most {
+			if r, err := v.rules.enter(fd, string(w.path)); err == nil {
+				w.thin(v, r)
+			}
+			most = len(w.ends) + veryMany
+		}
 		n, err := retry(func() (int, error) { return unix.Getdents(fd, w.buf) })
 		if err != nil || n == 0 {
 			return err
 		}
 		for b := w.buf[:n]; len(b) > 0; {
 			// struct linux_dirent64: ino 8, off 8, reclen 2, type 1, name
-			length := int(*(*uint16)(unsafe.Pointer(&b[16])))
+			length, kind := int(*(*uint16)(unsafe.Pointer(&b[16]))), b[18]
 			name := b[19:length]
 			b = b[length:]
 			end := 0
@@ -233,9 +244,47 @@ func (w *scanWorker) list(fd int) error {
 			}
 			w.names = append(w.names, name...)
 			w.ends = append(w.ends, len(w.names))
+			w.types = append(w.types, kind)
 			w.names = append(w.names, 0)
 		}
 	}
+}
+
+const (
+	manyNames = 64   // in a folder of more, most of the files that are left alone are not even looked at
+	fewNames  = 16   // of these; they say that the folder is not empty
+	veryMany  = 8192 // names are not gathered before they are thinned
+)
+
+// thin forgets most of the files in a folder that are left alone, so that a million of them cost neither memory nor statx.
+func (w *scanWorker) thin(v *visit, r rules) {
+	if !w.s.ignores || v.set || r.empty() {
+		return
+	}
+	base := len(w.path)
+	start, at, count, spared := 0, 0, 0, 0
+	for i, end := range w.ends {
+		name := w.names[start:end]
+		start = end + 1
+		kind := w.types[i]
+		if kind != unix.DT_DIR && kind != unix.DT_UNKNOWN && !bytes.HasPrefix(name, []byte(tempPrefix)) && !bytes.HasPrefix(name, []byte(IgnoreFile)) {
+			w.path = w.path[:base]
+			if base > 0 {
+				w.path = append(w.path, '/')
+			}
+			w.path = append(w.path, name...)
+			if r.excluded(unsafe.String(&w.path[0], len(w.path)), false) {
+				if spared++; spared > fewNames {
+					continue
+				}
+			}
+		}
+		at += copy(w.names[at:], name)
+		w.names[at] = 0
+		w.ends[count], w.types[count] = at, kind
+		at, count = at+1, count+1
+	}
+	w.path, w.names, w.ends, w.types = w.path[:base], w.names[:at], w.ends[:count], w.types[:count]
 }
 
 // link reads a link's target: it is the link's content.
