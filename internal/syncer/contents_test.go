@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -230,5 +231,47 @@ func TestFetch(t *testing.T) {
 		if strings.Contains(line, tempPrefix) {
 			t.Errorf("left behind: %s", line)
 		}
+	}
+}
+
+// One small file needs no buffer for the largest batch, on its way there or back; and one that has grown since it was listed
+// gets one that is large enough.
+func TestBuffersAreAsLargeAsNeeded(t *testing.T) {
+	dir := t.TempDir()
+	lay(t, dir, "a one", "b two")
+	f, s := openFolder(t, dir), newFake(t)
+	tree, _, err := f.Scan(t.Context(), nil)
+	check(t, err)
+	c := NewContents(f, ContentsOptions{Server: s})
+	a, b := tree.Root.Children["a"], tree.Root.Children["b"]
+	used := func(do func()) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		do()
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	send := func(list ...*reconcile.Entry) {
+		t.Helper()
+		check(t, c.Send(t.Context(), list, func(some []mirror.Sent) error {
+			for _, one := range some {
+				check(t, one.Err)
+			}
+			return nil
+		}))
+	}
+	if n := used(func() { send(a) }); n > 1<<20 {
+		t.Errorf("%d bytes for sending one of 3", n)
+	}
+	if n := used(func() {
+		check(t, c.Fetch(t.Context(), []mirror.Wanted{{Remote: a, Path: "c"}}, func(some []mirror.Fetched) error { return some[0].Err }))
+	}); n > 1<<20 {
+		t.Errorf("%d bytes for fetching one of 3", n)
+	}
+	grown := bytes.Repeat([]byte("grown"), 100_000)
+	check(t, os.WriteFile(filepath.Join(dir, "b"), grown, 0o644))
+	send(a, b)
+	if !bytes.Equal(s.contents[hash.Sum(grown)], grown) || b.Size != int64(len(grown)) {
+		t.Errorf("a file that has grown was sent with %d bytes", b.Size)
 	}
 }

@@ -79,8 +79,12 @@ type fetcher struct {
 
 // batch fetches a batch; the server may answer it in several parts.
 func (f *fetcher) batch(ctx context.Context, list []*content) error {
-	if f.buf == nil {
-		f.buf = make([]byte, 0, client.MaxObjectsBody)
+	var room int64
+	for _, c := range list {
+		room += c.size
+	}
+	if room = min(room, client.MaxObjectsBody); int64(cap(f.buf)) < room {
+		f.buf = make([]byte, 0, min(2*room, client.MaxObjectsBody)) // the next batch may need a little more
 	}
 	defer f.leave()
 	for len(list) > 0 && ctx.Err() == nil {

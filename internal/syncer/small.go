@@ -27,6 +27,10 @@ const (
 	batchLeast = 64 // names; below it a batch is not worth a connection of its own
 )
 
+// spare is how many bytes the files of a batch may grow before they need another buffer. A buffer that is no larger than what is
+// sent matters to a watcher, which sends one small file now and then: the largest costs more than all else, and stays in memory.
+const spare = 64 << 10
+
 // sendSmall reads, hashes and sends files of at most MaxObjectsBody. It returns when the last batch has left the
 // reader; p.flying waits for the replies.
 func (p *sender) sendSmall(ctx context.Context, tasks []task) {
@@ -37,6 +41,11 @@ func (p *sender) sendSmall(ctx context.Context, tasks []task) {
 	lanes := p.Server.Connections()
 	names := min(max(len(tasks)/(2*lanes), batchLeast), client.MaxBatch)
 	workers := min(readers(), (len(tasks)+stride-1)/stride)
+	room := int64(spare)
+	for i := range tasks {
+		room += tasks[i].Src.Size
+	}
+	room = min(room, client.MaxObjectsBody)
 	// A buffer for every batch on its way and every one being filled bounds memory and gives back-pressure.
 	buffers := make(chan []byte, lanes+workers)
 	for range cap(buffers) {
@@ -46,7 +55,7 @@ func (p *sender) sendSmall(ctx context.Context, tasks []task) {
 	var group sync.WaitGroup
 	for range workers {
 		group.Go(func() {
-			r := reader{p: p, buffers: buffers, names: names}
+			r := reader{p: p, buffers: buffers, names: names, room: room}
 			for ctx.Err() == nil && !p.stopped() {
 				start := int(next.Add(stride)) - stride
 				if start >= len(tasks) {
@@ -67,13 +76,14 @@ type reader struct {
 	p       *sender
 	buffers chan []byte
 	names   int
+	room    int64 // bytes that a batch needs at most, unless files grow
 	b       *batch
 	path    []byte
 }
 
 // take puts one file or link into the batch at hand.
 func (r *reader) take(ctx context.Context, t task) {
-	if !r.ready(ctx, t.Src.Size) {
+	if !r.ready(ctx, max(t.Src.Size, int64(len(t.Src.Target)))) {
 		return
 	}
 	if t.Src.Kind == proto.KindLink {
@@ -87,6 +97,11 @@ func (r *reader) take(ctx context.Context, t task) {
 	bytes, err := readSteady(r.p.at, string(r.path), t.Src, r.b.buf)
 	if errors.Is(err, errGrown) && t.Src.Size <= client.MaxObjectsBody && len(r.b.items) > 0 {
 		r.flush(ctx)
+		r.take(ctx, t)
+		return
+	}
+	if errors.Is(err, errGrown) && t.Src.Size <= client.MaxObjectsBody && cap(r.b.buf) < client.MaxObjectsBody {
+		r.b.buf = make([]byte, 0, client.MaxObjectsBody)
 		r.take(ctx, t)
 		return
 	}
@@ -132,8 +147,8 @@ func (r *reader) ready(ctx context.Context, size int64) bool {
 	}
 	select {
 	case buf := <-r.buffers:
-		if buf == nil {
-			buf = make([]byte, 0, client.MaxObjectsBody)
+		if buf == nil || int64(cap(buf)) < size {
+			buf = make([]byte, 0, max(r.room, size))
 		}
 		r.b = &batch{
 			buf:     buf[:0],
