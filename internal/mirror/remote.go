@@ -275,6 +275,11 @@ func (f *following) row(b *state.SyncBatch, n state.SyncNews, own map[state.Sync
 	if err != nil {
 		return err
 	}
+	if !n.Deleted && agreed && own[ownMove(n.ID, n.Parent, n.Name)] {
+		// Our own move, whose reply was lost: what was done here since was done to what has this place.
+		a.Parent, a.Name = n.Parent, n.Name
+		b.Nodes = append(b.Nodes, a)
+	}
 	switch {
 	case n.Deleted && !agreed:
 		b.Settled = append(b.Settled, n.ID)

@@ -1,6 +1,8 @@
 package mirror
 
 import (
+	"encoding/binary"
+
 	"sluice/internal/client"
 	"sluice/internal/reconcile"
 	"sluice/internal/state"
@@ -55,12 +57,18 @@ func (r *round) upMove(s *reconcile.Step, folder *reconcile.Entry, name string) 
 	if err := r.prepare(s.Remote.ID, name); err != nil {
 		return err
 	}
+	if _, ok := r.up.made[folder]; ok { // its number is to be remembered
+		if err := r.flush(); err != nil {
+			return err
+		}
+	}
 	place, ok, err := r.place(folder)
 	if err != nil || !ok {
 		return err
 	}
 	rem := s.Remote
 	from := rem.Path()
+	r.up.sent = append(r.up.sent, ownMove(rem.ID, place.Node, name))
 	c := client.Change{Op: client.OpMove, Node: rem.ID, Parent: place, Name: name, Expect: 0, ExpectNode: rem.Version}
 	r.add(c, func(f client.Changed) error {
 		if f.Code != client.OK {
@@ -127,6 +135,13 @@ func (r *round) upDelete(s *reconcile.Step) error {
 
 // ownDelete is how the delete of a node is remembered until it is answered.
 func ownDelete(node int64) state.SyncSent { return state.SyncSent{Parent: node} }
+
+// ownMove is how a node's move to a place is remembered until it is answered.
+func ownMove(node, parent int64, name string) state.SyncSent {
+	s := state.SyncSent{Parent: parent, Name: name}
+	binary.BigEndian.PutUint64(s.Hash[:], uint64(node))
+	return s
+}
 
 // send sends contents, and names them as they arrive.
 func (r *round) send(steps []reconcile.Step) error {

@@ -55,7 +55,7 @@ type SyncNews struct {
 }
 
 // SyncSent is a content that was sent under a name; or, with a Parent alone, a node whose delete was sent. What is to replace a
-// file here counts as sent too.
+// file here counts as sent too, and so does a move, with the node in Hash.
 type SyncSent struct {
 	Parent int64
 	Name   string

@@ -1,0 +1,75 @@
+package mirror
+
+import (
+	"errors"
+	"testing"
+)
+
+// move renames as a user does.
+func (d *disk) move(from, to string) {
+	folder, n, name := d.at(from)
+	target, _, newName := d.at(to)
+	delete(folder.kids, name)
+	target.kids[newName] = n
+	n.ctime = d.tick()
+	d.touch(folder, nil)
+	d.touch(target, n)
+}
+
+// Our own move whose reply was lost is no other device's: what was done here since is done to what has moved.
+func TestOwnMoveIsKnown(t *testing.T) {
+	for what, c := range map[string]struct {
+		first string        // what is moved to b
+		then  func(d *disk) // what a user does after that
+		want  string
+	}{
+		"nothing":            {"a", func(d *disk) {}, "b=1 rest=1"},
+		"moved on":           {"a", func(d *disk) { d.move("b", "c") }, "c=1 rest=1"},
+		"moved back":         {"a", func(d *disk) { d.move("b", "a") }, "a=1 rest=1"},
+		"edited":             {"a", func(d *disk) { d.put("b", "2") }, "b=2 rest=1"},
+		"another in place":   {"a", func(d *disk) { d.put("a", "2") }, "a=2 b=1 rest=1"},
+		"the same in place":  {"a", func(d *disk) { d.put("a", "1") }, "a=1 b=1 rest=1"},
+		"deleted":            {"a", func(d *disk) { d.remove("b") }, "rest=1"},
+		"rotated":            {"a", func(d *disk) { d.move("b", "c"); d.put("b", "2"); d.put("a", "3") }, "a=3 b=2 c=1 rest=1"},
+		"folder":             {"d", func(d *disk) {}, "b/ b/x=1 rest=1"},
+		"folder moved on":    {"d", func(d *disk) { d.move("b", "c") }, "c/ c/x=1 rest=1"},
+		"folder moved back":  {"d", func(d *disk) { d.move("b", "d") }, "d/ d/x=1 rest=1"},
+		"folder in place":    {"d", func(d *disk) { d.put("d/", ""); d.put("d/x", "2") }, "b/ b/x=1 d/ d/x=2 rest=1"},
+		"folder deleted":     {"d", func(d *disk) { d.remove("b") }, "rest=1"},
+		"folder of the same": {"d", func(d *disk) { d.put("d/", ""); d.put("d/x", "1") }, "b/ b/x=1 d/ d/x=1 rest=1"},
+	} {
+		for _, bornless := range []bool{false, true} {
+			name := what
+			if bornless {
+				name += ", births unknown"
+			}
+			t.Run(name, func(t *testing.T) {
+				w := calm(t, 2)
+				a, b := w.devices[0], w.devices[1]
+				a.disk.bornless = bornless
+				a.disk.put("rest", "1")
+				if c.first == "d" {
+					a.disk.put("d/", "")
+					a.disk.put("d/x", "1")
+				} else {
+					a.disk.put("a", "1")
+				}
+				runs(t, w, 0, 0, 1)
+				a.disk.move(c.first, "b")
+				w.during = func(what string) {
+					if what == "commit's reply" {
+						w.during = nil
+						panic(crash{})
+					}
+				}
+				if _, err := w.sync(a); !errors.Is(err, errLost) {
+					t.Fatal(err)
+				}
+				c.then(a.disk)
+				runs(t, w, 0, 0, 1)
+				want(t, "A", a.disk.names(), c.want)
+				want(t, "B", b.disk.names(), c.want)
+			})
+		}
+	}
+}
