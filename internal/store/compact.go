@@ -83,6 +83,7 @@ func (c *collector) measureOne(segment int64) error {
 
 // compact copies what lives in a segment and removes it.
 func (c *collector) compact(ctx context.Context, g db.Segment) error {
+	before := c.result
 	for after := int64(0); ; {
 		var living []db.Content
 		err := c.s.read(func(tx *db.Tx) (err error) {
@@ -115,7 +116,11 @@ func (c *collector) compact(ctx context.Context, g db.Segment) error {
 			return err
 		}
 	}
-	return c.batch(ctx, 1, func() error { return c.drop(g) })
+	err := c.batch(ctx, 1, func() error { return c.drop(g) })
+	if c.result.Segments > before.Segments { // told at once: a round may take long, and end with its process
+		c.s.config.Log("info", fmt.Sprintf("segment %016x is removed: %d bytes of it were dead, %d were copied", g.ID, g.Dead, c.result.Copied-before.Copied), nil)
+	}
+	return err
 }
 
 // errUnmovable marks a content whose bytes are not what its hash says, or cannot be read: its copy would be no better.

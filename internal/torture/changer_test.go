@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"sluice/internal/client"
 )
@@ -13,6 +14,7 @@ type changer struct {
 	*actor
 	*toil
 	files [2]changing
+	rest  time.Duration // after each upload
 }
 
 // changing is a large file, outside of the victim's disk.
@@ -68,6 +70,7 @@ func (c *changer) draw(ctx context.Context) ([]client.Change, []ack, error) {
 	g.sent, g.older = true, client.Known{Hash: done.Hash, Size: size}
 	c.copied.Add(done.Copied)
 	c.stored.Add(1)
+	pause(ctx, c.rest)
 	return c.putting(path, done.Hash, size)
 }
 

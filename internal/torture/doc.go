@@ -2,12 +2,12 @@
 // failing disks, dead and hostile peers, storms. Each is a short round within the tests, and a long one where SLUICE_TORTURE
 // is set (`make torture`). A round prints its seed and its counts, and one command that repeats it when it fails.
 //
-//	D1  kill -9 of workers, parent and all under load      kill_test.go, log_test.go
+//	D1  kill -9 of workers, parent and all under load      kill_test.go, log_test.go, compaction_test.go
 //	D2  power cuts of ext4 and XFS under load              cut_test.go
 //	D3  every flush boundary of a recorded disk            replay_test.go, fuse_test.go
 //	D4  mutants that lack one thing each are caught        mutant_test.go, order_test.go
 //	D5  the n-th system call fails, for every n            nth_test.go
-//	D6  a failing sync                                     sync_test.go
+//	D6  a failing sync                                     sync_test.go, sync_change_test.go
 //	D7  a full disk                                        full_test.go
 //	L3  reloads under load                                 internal/e2e: reload_config_test.go, reload_load_test.go
 //	D8  bits that rot                                      rot_test.go

@@ -84,20 +84,46 @@ func (f *fleet) addToil() {
 		own  func(*actor) drawing
 	}{
 		{"carl", nil},
-		{"carl", func(a *actor) drawing { return (&waster{a}).draw }},
+		{"carl", func(a *actor) drawing { return (&waster{a, 20 * time.Millisecond}).draw }},
 		{"carl", func(a *actor) drawing { return (&changer{actor: a, toil: f.toil}).draw }},
-		{"carl", func(a *actor) drawing { return (&giver{a, f.toil}).draw }},
+		{"carl", func(a *actor) drawing { return (&giver{a, f.toil, 150 * time.Millisecond}).draw }},
 		{"bob", func(a *actor) drawing { return (&prover{a, f.toil}).draw }},
 		{"bob", func(a *actor) drawing { return newRestorer(a, f.toil).draw }},
 	} {
-		a := f.newActor(len(f.actors), everyday)
-		a.patient = true
-		a.remote = f.s.dialAs(part.user, client.Options{})
-		if part.own != nil {
-			a.own = part.own(a)
-		}
-		f.actors = append(f.actors, a)
+		f.join(f.s.dialAs(part.user, client.Options{}), part.own)
 	}
+}
+
+// addLightToil is addToil for a small disk and a short record.
+func (f *fleet) addLightToil() {
+	f.Helper()
+	if !f.long {
+		return
+	}
+	f.s.addUser("bob")
+	f.s.addUser("carl")
+	f.toil = &toil{emptier: f.s.dialAs("carl", client.Options{Connections: 1})}
+	f.join(f.s.dialAs("bob", client.Options{}), func(a *actor) drawing { return newRestorer(a, f.toil).draw })
+	f.join(f.s.dialAs("carl", client.Options{}), func(a *actor) drawing { return (&waster{a, 500 * time.Millisecond}).draw })
+	f.join(f.s.dialAs("carl", client.Options{}), func(a *actor) drawing { return (&changer{actor: a, toil: f.toil, rest: time.Second}).draw })
+	f.join(f.s.dialAs("carl", client.Options{}), func(a *actor) drawing { return (&giver{a, f.toil, time.Second}).draw })
+	f.join(f.s.dialAs("bob", client.Options{}), func(a *actor) drawing { return (&prover{a, f.toil}).draw })
+}
+
+// varied tells whether each part of a long round's light toil has come to pass.
+func (f *fleet) varied() bool {
+	t := f.toil
+	return !f.long || t.restored.Load() > 0 && t.copied.Load() > 0 && t.proven.Load() > 0 && t.emptied.Load() > 0
+}
+
+// join adds a patient actor; own, if there is one, gives what it does instead of everyday things.
+func (f *fleet) join(remote *client.Remote, own func(*actor) drawing) {
+	a := f.newActor(len(f.actors), everyday)
+	a.patient, a.remote = true, remote
+	if own != nil {
+		a.own = own(a)
+	}
+	f.actors = append(f.actors, a)
 }
 
 // dialAs gives a client that is logged in as somebody else than ann.
@@ -174,6 +200,7 @@ func (s *shelf) draw(random *rand.Rand) (book, bool) {
 type giver struct {
 	*actor
 	*toil
+	rest time.Duration // after each, lest it fills the disk
 }
 
 func (g *giver) draw(ctx context.Context) ([]client.Change, []ack, error) {
@@ -187,12 +214,15 @@ func (g *giver) draw(ctx context.Context) ([]client.Change, []ack, error) {
 		return nil, nil, err
 	}
 	g.shelf.add(b)
-	pause(ctx, 150*time.Millisecond) // lest it fills the disk
+	pause(ctx, g.rest)
 	return g.putting(path, client.Sum(content), b.size)
 }
 
 // waster puts contents that lie in segments and deletes them again, so that most of a segment is soon dead.
-type waster struct{ *actor }
+type waster struct {
+	*actor
+	rest time.Duration // after each commit
+}
 
 const wasted = 16 // names
 
@@ -215,7 +245,7 @@ func (w *waster) draw(ctx context.Context) (changes []client.Change, facts []ack
 	if len(fresh) > 0 {
 		err = w.put(ctx, fresh)
 	}
-	pause(ctx, 20*time.Millisecond)
+	pause(ctx, w.rest)
 	return changes, facts, err
 }
 
