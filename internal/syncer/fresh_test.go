@@ -48,6 +48,27 @@ func TestChangedWhileMoved(t *testing.T) {
 	}
 }
 
+// A file that was written to in the moment in which it got its name is not taken for what was fetched.
+func TestChangedWhileNamed(t *testing.T) {
+	src := &Node{Kind: proto.KindFile, Size: 5, Mtime: 1_700_000_001_500_000_000}
+	for what, c := range map[string]struct {
+		size, mtime int64
+		want        bool
+	}{
+		"as it was given":        {5, src.Mtime, true},
+		"written":                {5, src.Mtime + 1, false},
+		"longer":                 {6, src.Mtime, false},
+		"in whole seconds":       {5, 1_700_000_001e9, true},
+		"in every other second":  {5, 1_700_000_000e9, true},
+		"written, whole seconds": {5, 1_700_000_004e9, false},
+		"a moment before":        {5, src.Mtime - 1, false},
+	} {
+		if got := asGiven(&Node{Kind: proto.KindFile, Size: c.size, Mtime: c.mtime}, src); got != c.want {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+}
+
 // What was written a moment ago is read, and not taken for what it is by its facts; a moment later it is.
 func TestHashOfAFreshFile(t *testing.T) {
 	dir := t.TempDir()

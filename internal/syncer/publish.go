@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -237,13 +238,23 @@ func (u *publisher) renameOne(fd int, w *written) error {
 		return err
 	}
 	var now Node
-	if err := statName(fd, w.Src.Name, &now); err == nil && now.Ino == w.ino {
+	if err := statName(fd, w.Src.Name, &now); err == nil && now.Ino == w.ino && asGiven(&now, w.Src) {
 		w.now = factsIn(&now)
 		return nil
 	}
-	// Someone has put something else there since. These facts are no file's, so that it will be looked at.
+	// Someone has put something else there since, or written to it. These facts are no file's, so that it will be looked at.
 	w.now = facts{size: w.Src.Size, mtime: w.Src.Mtime, ino: w.ino}
 	return nil
+}
+
+// asGiven says whether a file that has got its name still has the size and time that it was given. Of these a file system may
+// keep whole seconds only, or every other one.
+func asGiven(now, src *Node) bool {
+	if src.Kind == proto.KindFile && now.Size != src.Size {
+		return false
+	}
+	off := now.Mtime - src.Mtime
+	return off == 0 || now.Mtime%int64(time.Second) == 0 && off > -int64(2*time.Second) && off < int64(2*time.Second)
 }
 
 // drop removes temporary files that will not be published.
