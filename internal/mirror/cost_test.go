@@ -277,3 +277,27 @@ func TestOwnCommitsAreKnown(t *testing.T) {
 	}
 	want(t, "here", a.disk.names(), w.server.names())
 }
+
+// Of a folder that was looked at only what differs is planned, though another file may be a name of what stands there.
+func TestPartsLeaveOutWhatIsAlike(t *testing.T) {
+	w := calm(t, 1)
+	d := w.devices[0]
+	d.disk.put("d/", "")
+	d.disk.put("d/e/", "")
+	for i := range 20 {
+		d.disk.put(fmt.Sprintf("d/e/%02d", i), "1")
+	}
+	runs(t, w, 0, 0)
+	d.disk.put("d/e/07", "2")
+	r, _, err := d.mirror.lookAt(t.Context(), []Part{{Path: "d/e"}})
+	if err != nil || len(r.steps) != 1 || len(r.agreed.ByID) != 4 || len(r.local.ByID) != 4 || len(r.remote.ByID) != 4 {
+		t.Fatalf("%d steps, %d, %d and %d nodes, %v", len(r.steps), len(r.agreed.ByID), len(r.local.ByID), len(r.remote.ByID), err)
+	}
+	folder := d.disk.root.kids["d"].kids["e"]
+	folder.kids["link"] = folder.kids["11"]
+	if r, _, err = d.mirror.lookAt(t.Context(), []Part{{Path: "d/e"}}); err != nil || len(r.agreed.ByID) != 5 || r.local.ByID[r.agreed.Root.Children["d"].Children["e"].Children["11"].ID].Name != "11" {
+		t.Fatalf("%d nodes, %v", len(r.agreed.ByID), err)
+	}
+	runs(t, w, 0, 0)
+	want(t, "there", w.server.names(), d.disk.names())
+}

@@ -29,6 +29,8 @@ type partial struct {
 	found map[int64]bool            // agreed folders that were found elsewhere here
 	paths map[string]bool           // folders here whose names were all read
 	fresh []Part                    // new folders here that were not looked into
+	alike []alike                   // what needs no plan, unless it is asked for
+	asked map[int64]bool            // agreed rows that something else here may have been
 }
 
 // lookAt is look at some parts. A nil round: there is nothing to look at.
@@ -44,7 +46,7 @@ func (m *Mirror) lookAt(ctx context.Context, parts []Part) (*round, *partial, er
 	}
 	p := &partial{
 		m: m, nodes: make(map[int64]*state.SyncNode), news: make(map[int64]*state.SyncNews), whole: make(map[int64]bool),
-		away: make(map[int64]bool), found: make(map[int64]bool), paths: make(map[string]bool),
+		away: make(map[int64]bool), found: make(map[int64]bool), paths: make(map[string]bool), asked: make(map[int64]bool),
 	}
 	if err := m.State.News(func(n *state.SyncNews) { p.news[n.ID] = n }); err != nil {
 		return nil, nil, err
@@ -74,7 +76,7 @@ func (m *Mirror) lookAt(ctx context.Context, parts []Part) (*round, *partial, er
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := p.walk(local.Root, m.root.Node); err != nil {
+	if err := p.walk(local.Root, m.root.Node, false); err != nil {
 		return nil, nil, err
 	}
 	if len(p.fresh) > 0 {
@@ -85,6 +87,7 @@ func (m *Mirror) lookAt(ctx context.Context, parts []Part) (*round, *partial, er
 			return nil, nil, errWhole
 		}
 	}
+	p.leaveOut()
 	agreed, remote, err := p.trees()
 	if err != nil {
 		return nil, nil, err
@@ -205,8 +208,9 @@ func (p *partial) places() (parts []Part, err error) {
 	return parts, err
 }
 
-// walk reads the agreed rows that belong to what was read here: l is the agreed folder id, or a new one (0).
-func (p *partial) walk(l *reconcile.Entry, id int64) error {
+// walk reads the agreed rows that belong to what was read here: l is the agreed folder id, or a new one (0). calm: it lies below the
+// root, and it and all folders above are where they were agreed, without news.
+func (p *partial) walk(l *reconcile.Entry, id int64, calm bool) error {
 	known := make(map[string]*state.SyncNode)
 	whole := !l.Part && !l.Unknown
 	if whole {
@@ -223,9 +227,18 @@ func (p *partial) walk(l *reconcile.Entry, id int64) error {
 			if err != nil {
 				return err
 			}
+			if known[n.Name] != nil {
+				return errWhole // two were agreed at one place
+			}
 			known[n.Name] = n
-			if c := l.Children[n.Name]; n.Kind == uint8(proto.KindFolder) && (c == nil || !isFolder(n, c)) {
-				p.away[n.ID] = true
+			c := l.Children[n.Name]
+			switch {
+			case n.Kind == uint8(proto.KindFolder):
+				if c == nil || !isFolder(n, c) {
+					p.away[n.ID] = true
+				}
+			case calm && c != nil && p.news[n.ID] == nil && asAgreed(c, n):
+				p.alike = append(p.alike, alike{c, n.ID})
 			}
 		}
 	}
@@ -242,11 +255,29 @@ func (p *partial) walk(l *reconcile.Entry, id int64) error {
 				}
 			}
 		}
-		if err := p.meet(c, a); err != nil {
+		if err := p.meet(c, a, calm || l.Parent == nil); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// alike is a file or link that is here as it was agreed, and of which there is no news.
+type alike struct {
+	local *reconcile.Entry
+	id    int64
+}
+
+// leaveOut takes out of the trees what all three have alike, so that one changed file among thousands of its folder is planned
+// alone: there is nothing to do about the others, and what takes no notice of their names is refused and planned with them. What
+// stands in the root stays, as an empty root has a meaning.
+func (p *partial) leaveOut() {
+	for _, one := range p.alike {
+		if !p.asked[one.id] {
+			delete(p.nodes, one.id)
+			delete(one.local.Parent.Children, one.local.Name)
+		}
+	}
 }
 
 // isFolder says whether c is the agreed folder n.
@@ -254,8 +285,8 @@ func isFolder(n *state.SyncNode, c *reconcile.Entry) bool {
 	return c.IsFolder() && n.Kind == uint8(proto.KindFolder) && n.Ino == c.Facts.Ino && n.Born == c.Facts.Born
 }
 
-// meet reads what a local entry may have been: a is what was agreed at its place, if anything.
-func (p *partial) meet(c *reconcile.Entry, a *state.SyncNode) error {
+// meet reads what a local entry may have been: a is what was agreed at its place, if anything. calm: so is all above it.
+func (p *partial) meet(c *reconcile.Entry, a *state.SyncNode, calm bool) error {
 	if !c.IsFolder() {
 		if a != nil && a.Kind != uint8(proto.KindFolder) {
 			return nil
@@ -263,9 +294,9 @@ func (p *partial) meet(c *reconcile.Entry, a *state.SyncNode) error {
 		_, err := p.moved(c)
 		return err
 	}
-	id := int64(0)
+	id, still := int64(0), false
 	if a != nil && isFolder(a, c) {
-		id = a.ID
+		id, still = a.ID, p.news[a.ID] == nil
 	} else if n, err := p.moved(c); err != nil {
 		return err
 	} else if n != nil {
@@ -279,7 +310,7 @@ func (p *partial) meet(c *reconcile.Entry, a *state.SyncNode) error {
 		p.fresh = append(p.fresh, Part{Path: c.Path(), Deep: true})
 		return nil
 	}
-	return p.walk(c, id)
+	return p.walk(c, id, calm && still)
 }
 
 // moved reads what was agreed elsewhere with the inode of c.
@@ -289,6 +320,7 @@ func (p *partial) moved(c *reconcile.Entry) (found *state.SyncNode, err error) {
 		return nil, err
 	}
 	for i := range list {
+		p.asked[list[i].ID] = true
 		n, err := p.keep(&list[i])
 		if err != nil {
 			return nil, err

@@ -3,7 +3,6 @@ package mirror
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -185,8 +184,7 @@ func (m *Mirror) plant(t *reconcile.Tree, all []branch, news map[int64]*state.Sy
 
 // conceal takes what is hidden out of a tree. It answers with what has names that begin with own.
 func conceal(t *reconcile.Tree, folder *reconcile.Entry, own string) (ours []*reconcile.Entry) {
-	for _, name := range slices.Sorted(maps.Keys(folder.Children)) {
-		e := folder.Children[name]
+	for name, e := range folder.Children {
 		if hidden(name) {
 			t.Remove(e)
 			if strings.HasPrefix(name, own) {
@@ -196,5 +194,6 @@ func conceal(t *reconcile.Tree, folder *reconcile.Entry, own string) (ours []*re
 			ours = append(ours, conceal(t, e, own)...)
 		}
 	}
+	slices.SortFunc(ours, func(a, b *reconcile.Entry) int { return cmp.Compare(a.ID, b.ID) })
 	return ours
 }
