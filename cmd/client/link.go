@@ -14,8 +14,9 @@ type link struct {
 	name string
 	news live.News
 
-	mu     sync.Mutex
-	server *server // nil: not reached yet
+	mu      sync.Mutex
+	server  *server       // nil: not reached yet
+	reached chan struct{} // closed when it is
 }
 
 // link finds or begins the link to a remote.
@@ -24,7 +25,7 @@ func (s *syncing) link(name string) *link {
 		s.links = make(map[string]*link)
 	}
 	if s.links[name] == nil {
-		s.links[name] = &link{p: s.p, name: name}
+		s.links[name] = &link{p: s.p, name: name, reached: make(chan struct{})}
 	}
 	return s.links[name]
 }
@@ -41,6 +42,7 @@ func (l *link) reach(ctx context.Context) (*server, error) {
 		return nil, err
 	}
 	l.server = server
+	close(l.reached)
 	return server, nil
 }
 

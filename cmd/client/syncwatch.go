@@ -62,8 +62,8 @@ func (s *syncing) watch(parent context.Context, pairs []pair) error {
 	}()
 	var group sync.WaitGroup
 	defer group.Wait()
-	for name, l := range s.links {
-		group.Go(func() { s.follow(ctx, l, network.Subscribe(), name) })
+	for _, l := range s.links {
+		group.Go(func() { s.follow(ctx, l, network.Subscribe()) })
 	}
 	group.Go(func() { keepAlive(ctx, roots) })
 	errs := make(chan error)
@@ -189,23 +189,12 @@ func (s *skipper) skip(path string) bool {
 	return err == nil && ignored
 }
 
-// follow waits for news of a remote, once it is reached.
-func (s *syncing) follow(ctx context.Context, l *link, wake <-chan struct{}, name string) {
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		l.mu.Lock()
-		server := l.server
-		l.mu.Unlock()
-		if server != nil {
-			l.news.Follow(ctx, server.Remote, wake)
-			return
-		}
-		select {
-		case <-tick.C: // the roots reach it
-		case <-ctx.Done():
-			return
-		}
+// follow waits for news of a remote, once the roots have reached it.
+func (s *syncing) follow(ctx context.Context, l *link, wake <-chan struct{}) {
+	select {
+	case <-l.reached:
+		l.news.Follow(ctx, l.server.Remote, wake)
+	case <-ctx.Done():
 	}
 }
 

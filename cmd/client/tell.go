@@ -40,13 +40,9 @@ func (p *program) tell(err error, code int) {
 
 // stopList is what a mass delete, if that is what stopped, would have removed.
 func stopList(err error) []string {
-	var oneWay *syncer.SafetyStop
-	var twoWay *mirror.SafetyError
-	switch {
-	case errors.As(err, &oneWay):
-		return oneWay.List
-	case errors.As(err, &twoWay):
-		return twoWay.List
+	var stop *mirror.SafetyError
+	if errors.As(err, &stop) {
+		return stop.List
 	}
 	return nil
 }
@@ -80,6 +76,7 @@ func (p *program) explain(err error, code int) string {
 	}
 	var stop *mirror.SafetyError
 	switch {
+	case errors.As(err, &stop) && stop.Advised:
 	case errors.As(err, &stop) && len(stop.List) > 0:
 		return text + ". Nothing was deleted; if that is meant: `sluice sync -y DIR`"
 	case errors.As(err, &stop):

@@ -37,10 +37,11 @@ func (r *Result) ExitCode() int {
 	return client.ExitDone
 }
 
-// SafetyError is a stop: what the run would have done looks like a mistake. Nothing was done.
+// SafetyError is a stop of a sync, push or pull: what the run would have done looks like a mistake. Nothing was done.
 type SafetyError struct {
-	Reason string
-	List   []string // paths
+	Reason  string
+	List    []string // paths that would have been deleted
+	Advised bool     // Reason says what to do if it is meant
 }
 
 func (e *SafetyError) Error() string { return e.Reason }

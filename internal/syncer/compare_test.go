@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"sluice/internal/hash"
+	"sluice/internal/mirror"
 	"sluice/internal/proto"
 	"sluice/internal/reconcile"
 )
@@ -228,7 +229,7 @@ func TestGuard(t *testing.T) {
 			if err == nil {
 				return
 			}
-			stop := err.(*SafetyStop)
+			stop := err.(*mirror.SafetyError)
 			if stop.ExitCode() != 9 || len(stop.List) != test.had-test.keep {
 				t.Errorf("code %d, %d names", stop.ExitCode(), len(stop.List))
 			}

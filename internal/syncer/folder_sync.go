@@ -136,7 +136,7 @@ func (f *Folder) Check() error {
 	case errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR):
 		return gone(f.dir)
 	case err != nil:
-		return &SafetyStop{Reason: fmt.Sprintf("%s cannot be reached: %v", Terminal(f.dir), err)}
+		return &mirror.SafetyError{Reason: fmt.Sprintf("%s cannot be reached: %v", Terminal(f.dir), err)}
 	case st.Dev != f.dev || st.Ino != f.ino:
 		return another(f.dir)
 	}
@@ -144,11 +144,11 @@ func (f *Folder) Check() error {
 }
 
 func gone(dir string) error {
-	return &SafetyStop{Reason: fmt.Sprintf("%s is not there: is a disk not mounted?", Terminal(dir))}
+	return &mirror.SafetyError{Reason: fmt.Sprintf("%s is not there: is a disk not mounted?", Terminal(dir))}
 }
 
 func another(dir string) error {
-	return &SafetyStop{Reason: fmt.Sprintf("%s is not the folder that was synced before: is a disk not mounted, or was it replaced?", Terminal(dir))}
+	return &mirror.SafetyError{Reason: fmt.Sprintf("%s is not the folder that was synced before: is a disk not mounted, or was it replaced?", Terminal(dir))}
 }
 
 // unlockFolder gives the owner of a folder all rights in it until restore is called. Not ok: it is not ours, or we have them already.

@@ -3,21 +3,12 @@ package syncer
 import (
 	"fmt"
 
-	"sluice/internal/client"
+	"sluice/internal/mirror"
 	"sluice/internal/reconcile"
 )
 
 // massDelete files may go without a question however small the target is: a folder tidied up is no accident.
 const massDelete = 20
-
-// SafetyStop is a run that was not begun because it would have removed too much.
-type SafetyStop struct {
-	Reason string
-	List   []string // what would be removed
-}
-
-func (e *SafetyStop) Error() string { return e.Reason }
-func (e *SafetyStop) ExitCode() int { return client.ExitSafety }
 
 // guard stops a plan that removes suspiciously much. sure: the user has said yes beforehand.
 func guard(p *Plan, src *Node, limit reconcile.Limit, sure bool) error {
@@ -25,7 +16,7 @@ func guard(p *Plan, src *Node, limit reconcile.Limit, sure bool) error {
 		return nil
 	}
 	stop := func(format string, args ...any) error {
-		e := &SafetyStop{Reason: fmt.Sprintf(format, args...)}
+		e := &mirror.SafetyError{Reason: fmt.Sprintf(format, args...), Advised: true}
 		for _, list := range [2][]*Node{p.Clear, p.Deletes} {
 			for _, n := range list {
 				e.List = append(e.List, n.Path())
