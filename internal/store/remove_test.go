@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"sluice/internal/db"
 )
@@ -153,6 +154,46 @@ func TestUserRemoveInPieces(t *testing.T) {
 	if got := usage(t, s, again); got > before {
 		t.Errorf("the new ann is charged %d, before %d", got, before)
 	}
+}
+
+// What a removal that was cut off has left, the next keeper removes at once.
+func TestKeeperRemovesTheRest(t *testing.T) {
+	data := newFolder(t, 0)
+	armed, stopped := false, errors.New("stopped here")
+	s := openSlot(t, data, 0, func(string) error {
+		if armed {
+			return stopped
+		}
+		return nil
+	})
+	if err := furnish(s, account(t, s, "ann"), 100); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.withAccount("ann", func(tx *db.Tx, a *db.Account) error { armed = true; return tx.DisableAccount(a) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.removeDisabled(t.Context()); !errors.Is(err, stopped) {
+		t.Fatal(err)
+	}
+	armed = false
+	ctx, end := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); s.Keeper(ctx) }()
+	for limit := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if names, past := countRows(t, s); names == 0 && past == 0 {
+			break
+		}
+		if time.Now().After(limit) {
+			t.Error("the keeper leaves it")
+			break
+		}
+	}
+	end()
+	<-done
+	if err := s.discardAll(); err != nil {
+		t.Fatal(err)
+	}
+	audit(t, data, true)
 }
 
 // removeUser makes an account, gives it things and removes it, after those that were not removed whole.
