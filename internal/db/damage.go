@@ -27,6 +27,21 @@ func (tx *Tx) Damaged() (n int64, err error) {
 	return n, err
 }
 
+// HealInSegment lets a damaged content of a segment lie where its bytes were brought anew, in a segment too: it is sound then,
+// and all that name it name it still, however many they are. False: it is not damaged, or has a file of its own.
+func (tx *Tx) HealInSegment(content, segment, offset int64) (bool, error) {
+	before, err := tx.Extent(content)
+	if err != nil || before == nil || before.Segment == 0 {
+		return false, err
+	}
+	n, _, err := tx.exec(`UPDATE content SET segment = ?, offset = ?, damaged = NULL WHERE id = ? AND complete = 1 AND damaged IS NOT NULL`,
+		segment, offset, content)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	return true, tx.AddDead(before.Segment, before.Size, before.Offset+before.Size)
+}
+
 // Retire ends that a damaged content is the one its hash finds, so that another can take its place; false: it is not
 // damaged. Heal must follow.
 func (tx *Tx) Retire(content int64) (bool, error) {
@@ -37,7 +52,8 @@ func (tx *Tx) Retire(content int64) (bool, error) {
 // Heal lets all that named a retired content name its healthy twin. What is left of the retired one has no references: its
 // row is gone if it lay in a segment, else it is as what an ended upload leaves.
 //
-// However many names it has, they change at once. That is seldom, and a name takes some microseconds.
+// However many names it has, they change at once. That is seldom, as small contents have HealInSegment, and a name takes some
+// 10 µs.
 func (tx *Tx) Heal(retired, twin int64) error {
 	for _, sql := range []string{
 		`UPDATE node SET content = ?2 WHERE content = CAST(?1 AS INTEGER)`,

@@ -255,12 +255,22 @@ func (in *Incoming) rows(tx *db.Tx) error {
 	return in.heal(tx, contents, which)
 }
 
-// heal takes the good bytes of a batch for contents that are there and damaged: what holds and names those had are theirs
-// then.
+// heal takes the good bytes of a batch for contents that are there and damaged: those lie where these do then, or what
+// holds and names they had go over to a content of its own.
 func (in *Incoming) heal(tx *db.Tx, contents []db.Content, which []*object) error {
 	for i, o := range which {
 		if o.fate != twin {
 			continue
+		}
+		if c := &contents[i]; c.Segment != 0 {
+			healed, err := tx.HealInSegment(o.twin, c.Segment, c.Offset)
+			if err != nil {
+				return err
+			}
+			if healed {
+				o.fate = good
+				continue
+			}
 		}
 		damaged, err := tx.Retire(o.twin)
 		if err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -209,4 +210,63 @@ func TestScrubInShares(t *testing.T) {
 	if err := s.read(func(tx *db.Tx) (err error) { state, err = tx.Scrub(); return err }); err != nil || state.Finished == 0 || state.Next != 0 {
 		t.Error(state, err)
 	}
+}
+
+// A small content that very many names share is healed by one row: its own.
+func TestHealOfManyNames(t *testing.T) {
+	data := newFolder(t, 0)
+	addAccount(t, data, "bob", 0)
+	s := openSlot(t, data, 0, nil)
+	ann, bob := account(t, s, "ann"), account(t, s, "bob")
+	shared, beside := bytesOf(1, 5000), bytesOf(2, 5000)
+	if failed, err := put(s, ann, shared, beside); err != nil || failed != nil {
+		t.Fatal(failed, err)
+	}
+	var changes []Change
+	for i := range 1000 {
+		changes = append(changes, fileOf(ann.Root, fmt.Sprint(i), shared))
+	}
+	mustApply(t, s, ann, append(changes[:999:999], fileOf(ann.Root, "beside", beside))...)
+	id := func() (id int64) {
+		h := hash.Sum(shared)
+		must(t, s.read(func(tx *db.Tx) (err error) {
+			id, err = tx.ContentByHash(h[:])
+			return err
+		}))
+		return id
+	}
+	before := id()
+	for round := range 3 { // by one in memory, by one among pieces, and again
+		rot(t, s, ann, shared)
+		if r := scrub(t, s, ScrubConfig{}); r.Damaged != 1 {
+			t.Fatalf("%+v", r)
+		}
+		time.Sleep(rightsKept)
+		if _, err := s.Find(ann, hash.Sum(shared)); !errors.Is(err, ErrSpoiled) {
+			t.Fatal(err)
+		}
+		contents := [][]byte{shared, bytesOf(10, 10), shared}
+		if round == 1 {
+			contents = append(contents, bytesOf(11, 90<<10), bytesOf(12, 300<<10))
+		}
+		if failed, err := put(s, bob, contents...); err != nil || failed != nil {
+			t.Fatal(failed, err)
+		}
+		wantContents(t, s, ann, shared, beside)
+		wantContents(t, s, bob, contents...)
+		if id() != before {
+			t.Error("the names were changed, each of them")
+		}
+		if err := s.discardAll(); err != nil {
+			t.Fatal(err)
+		}
+		audit(t, data, true)
+	}
+	// What is dead of the segment is known: most of it living, it stays; the rest of its contents gone, it goes.
+	s.spoil(s.segments.current)
+	if _, err := collectLater(s); err != nil {
+		t.Fatal(err)
+	}
+	audit(t, data, true)
+	wantContents(t, s, ann, shared, beside)
 }
