@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -94,7 +95,7 @@ func (r *round) foldLocal(folder *reconcile.Entry) error {
 		kids := r.inside[c]
 		changed := true
 		if a := r.agreed.ByID[id]; a != nil && a.Kind == reconcile.KindSet {
-			changed = !sameFacts(kids, r.inside[a])
+			changed = !sameFacts(kids, r.inside[a], math.MaxInt64)
 		}
 		switch wait := r.m.restless(c, kids); {
 		case c.Excluded:
@@ -188,13 +189,18 @@ func appendMembers(b []byte, kids members) []byte {
 }
 
 // sameFacts says whether two states of a set's members on this disk are the same one, as far as facts tell: names, kinds and
-// modes, and the facts of all but folders, of which only the names in them count. A ctime of 0 was too fresh to be trusted.
-func sameFacts(now, was members) bool {
+// modes, and the facts of all but folders, of which only the names in them count. A ctime of 0 was too fresh to be trusted; but a time to come is
+// no later change's: a clock that was put back has left it. clock is the present.
+func sameFacts(now, was members, clock int64) bool {
 	return slices.EqualFunc(flat(now), flat(was), func(x, y *reconcile.Entry) bool {
 		if x.Name != y.Name || x.Kind != y.Kind || x.Mode != y.Mode && x.Kind != proto.KindLink || len(x.Children) != len(y.Children) {
 			return false
 		}
-		return x.IsFolder() || x.Facts == y.Facts
+		facts := y.Facts
+		if facts.Ctime == 0 && x.Facts.Ctime > clock {
+			facts.Ctime = x.Facts.Ctime
+		}
+		return x.IsFolder() || x.Facts == facts
 	})
 }
 

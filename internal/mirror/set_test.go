@@ -125,6 +125,24 @@ func TestSetLeavesNothing(t *testing.T) {
 	}
 }
 
+// A set that was written before the clock was put back is sent: its times to come are not taken for a change that goes on.
+func TestSetOfAClockPutBack(t *testing.T) {
+	for _, back := range []time.Duration{time.Minute, 10 * 365 * 24 * time.Hour} {
+		w := calm(t, 2)
+		w.sets, w.states, w.coarse = []string{setName}, make(map[proto.Hash]bool), true
+		w.clock += int64(20 * 365 * 24 * time.Hour)
+		a := w.devices[0]
+		a.disk.put("e/", "")
+		a.disk.put("e/one", "1")
+		w.made(a.disk)
+		w.clock -= int64(back)
+		w.syncs(t, 0, 1)
+		if got, want := w.devices[1].disk.names(), "e/ e/one=1"; got != want {
+			t.Errorf("put back by %v: the other device has %q", back, got)
+		}
+	}
+}
+
 // A set that is not quiet yet is left alone, and the status says so; a run that may waits for it.
 func TestSetWaits(t *testing.T) {
 	w := calm(t, 1)

@@ -124,7 +124,8 @@ func (r *round) stillSet(l *reconcile.Entry) (bool, error) {
 			return false, nil
 		}
 	}
-	return e.IsFolder() && e.Facts.Ino == l.Facts.Ino && e.Mode == l.Mode && !unknown(e.Children) && sameFacts(e.Children, r.inside[l]), nil
+	return e.IsFolder() && e.Facts.Ino == l.Facts.Ino && e.Mode == l.Mode && !unknown(e.Children) &&
+		sameFacts(e.Children, r.inside[l], r.m.Now().UnixNano()), nil
 }
 
 // refusedSet tells what an error means that a commit of a set ended with.

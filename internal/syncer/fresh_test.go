@@ -19,8 +19,11 @@ func TestFresh(t *testing.T) {
 	}{
 		{at.UnixNano() - 1, true},
 		{at.UnixNano() - int64(settle), false},
-		{at.UnixNano() + 1, true}, // the clock was put back
-		{1_700_000_000e9, true},   // in whole seconds
+		{at.UnixNano() + 1, true},                 // the clock was put back, or is another's
+		{at.UnixNano() + int64(time.Hour), true},  //
+		{at.AddDate(10, 0, 0).UnixNano(), false},  // nothing is written with such a time now
+		{at.AddDate(-10, 0, 0).UnixNano(), false}, //
+		{1_700_000_000e9, true},                   // in whole seconds
 		{1_699_999_998e9, false},
 		{1_699_999_999e9, true},
 	} {

@@ -15,6 +15,10 @@ const settle = 20 * time.Millisecond
 // settleCoarse is settle where times are kept in whole seconds, or in every other one.
 const settleCoarse = 2*time.Second + settle
 
+// yetToCome is how far a ctime lies ahead that a clock has left which was put back since, and not another machine's clock:
+// what is written from now on gets no such time.
+const yetToCome = 24 * time.Hour
+
 // fresh says whether what has this ctime, and was not read before a time, may have been changed after it was read without its
 // facts telling.
 func fresh(ctime int64, read time.Time) bool {
@@ -22,7 +26,8 @@ func fresh(ctime int64, read time.Time) bool {
 	if ctime%int64(time.Second) == 0 {
 		granule = settleCoarse
 	}
-	return read.UnixNano()-ctime < int64(granule)
+	age := time.Duration(read.UnixNano() - ctime)
+	return age < granule && age > -yetToCome
 }
 
 // Records is what is remembered about one local folder between runs. Losing it costs time only.
