@@ -37,6 +37,7 @@ type following struct {
 	told   []client.Entry           // by all pages since
 	fresh  map[int64]state.SyncNews // what is newer than remembered
 	old    map[int64]state.SyncNews // what was remembered; ID 0: nothing
+	mine   map[int64]uint64         // folders that we have made without being answered, and their inodes here
 	listed map[int64]bool           // folders whose whole content was told by a listing
 }
 
@@ -293,6 +294,10 @@ func (f *following) row(b *state.SyncBatch, n state.SyncNews, own map[state.Sync
 		b.Nodes = append(b.Nodes, state.SyncNode{SyncEntry: n.SyncEntry, Ino: a.Ino, Born: a.Born})
 		b.Settled = append(b.Settled, n.ID)
 	default:
+		if row, ok := f.made(&n, own); ok && !agreed {
+			b.Nodes, b.Settled = append(b.Nodes, row), append(b.Settled, n.ID)
+			return nil
+		}
 		if agreed && same(&a.SyncEntry, &n.SyncEntry) {
 			a.Version = n.Version
 			b.Nodes = append(b.Nodes, a)

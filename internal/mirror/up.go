@@ -1,8 +1,6 @@
 package mirror
 
 import (
-	"encoding/binary"
-
 	"sluice/internal/client"
 	"sluice/internal/reconcile"
 	"sluice/internal/state"
@@ -36,6 +34,7 @@ func (r *round) upMkdir(s *reconcile.Step) error {
 		return err // its folder could not be made: told there
 	}
 	r.up.made[l] = len(r.up.changes)
+	r.up.sent = append(r.up.sent, ownMkdir(place.Node, l))
 	r.add(client.Change{Op: client.OpMkdir, Parent: place, Name: l.Name, Mode: l.Mode, Mtime: l.Mtime, Expect: 0}, func(f client.Changed) error {
 		if f.Code != client.OK {
 			return r.refused(l.Path(), f)
@@ -131,16 +130,6 @@ func (r *round) upDelete(s *reconcile.Step) error {
 		return nil
 	})
 	return nil
-}
-
-// ownDelete is how the delete of a node is remembered until it is answered.
-func ownDelete(node int64) state.SyncSent { return state.SyncSent{Parent: node} }
-
-// ownMove is how a node's move to a place is remembered until it is answered.
-func ownMove(node, parent int64, name string) state.SyncSent {
-	s := state.SyncSent{Parent: parent, Name: name}
-	binary.BigEndian.PutUint64(s.Hash[:], uint64(node))
-	return s
 }
 
 // send sends contents, and names them as they arrive.

@@ -55,7 +55,7 @@ type SyncNews struct {
 }
 
 // SyncSent is a content that was sent under a name; or, with a Parent alone, a node whose delete was sent. What is to replace a
-// file here counts as sent too, and so does a move, with the node in Hash.
+// file here counts as sent too, and so do moves and new folders, with what tells them in place of a hash.
 type SyncSent struct {
 	Parent int64
 	Name   string

@@ -73,3 +73,44 @@ func TestOwnMoveIsKnown(t *testing.T) {
 		}
 	}
 }
+
+// Our own new folders, whose reply was lost, are the same ones as here, whatever was done to these since.
+func TestOwnMkdirIsKnown(t *testing.T) {
+	for what, c := range map[string]struct {
+		then func(d *disk)
+		want string
+	}{
+		"nothing":       {func(d *disk) {}, "d/ d/e/ d/e/y=1 d/x=1 rest=1"},
+		"moved":         {func(d *disk) { d.move("d", "z") }, "rest=1 z/ z/e/ z/e/y=1 z/x=1"},
+		"inner moved":   {func(d *disk) { d.move("d/e", "z") }, "d/ d/x=1 rest=1 z/ z/y=1"},
+		"turned over":   {func(d *disk) { d.move("d/e", "z"); d.move("d", "z/e") }, "rest=1 z/ z/e/ z/e/x=1 z/y=1"},
+		"deleted":       {func(d *disk) { d.remove("d") }, "rest=1"},
+		"inner deleted": {func(d *disk) { d.remove("d/e") }, "d/ d/x=1 rest=1"},
+		"made anew":     {func(d *disk) { d.remove("d"); d.put("d/", ""); d.put("d/z", "2") }, "d/ d/z=2 rest=1"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := calm(t, 2)
+			a, b := w.devices[0], w.devices[1]
+			a.disk.put("rest", "1")
+			runs(t, w, 0, 0, 1)
+			for _, path := range []string{"d/", "d/e/"} {
+				a.disk.put(path, "")
+			}
+			a.disk.put("d/x", "1")
+			a.disk.put("d/e/y", "1")
+			w.during = func(what string) {
+				if what == "commit's reply" {
+					w.during = nil
+					panic(crash{})
+				}
+			}
+			if _, err := w.sync(a); !errors.Is(err, errLost) {
+				t.Fatal(err)
+			}
+			c.then(a.disk)
+			runs(t, w, 0, 0, 1)
+			want(t, "A", a.disk.names(), c.want)
+			want(t, "B", b.disk.names(), c.want)
+		})
+	}
+}

@@ -1,0 +1,59 @@
+package mirror
+
+import (
+	"encoding/binary"
+
+	"sluice/internal/proto"
+	"sluice/internal/reconcile"
+	"sluice/internal/state"
+)
+
+// What a commit does is remembered until it is answered, so that it is known for our own should the reply be lost. A content
+// has its name's folder, the name and its hash; the others are told from it by what they have in place of a hash.
+
+// ownMove is how a node's move to a place is remembered until it is answered.
+func ownMove(node, parent int64, name string) state.SyncSent {
+	s := state.SyncSent{Parent: parent, Name: name}
+	binary.BigEndian.PutUint64(s.Hash[:], uint64(node))
+	return s
+}
+
+// ownDelete is how the delete of a node is remembered until it is answered.
+func ownDelete(node int64) state.SyncSent { return state.SyncSent{Parent: node} }
+
+// ownMkdir is how a folder here is remembered until the server's is known. parent 0: it is made by the same commit, and known
+// by the inode of the folder here.
+func ownMkdir(parent int64, l *reconcile.Entry) state.SyncSent {
+	s := state.SyncSent{Parent: parent, Name: l.Name}
+	binary.BigEndian.PutUint64(s.Hash[:], uint64(l.Mtime))
+	binary.BigEndian.PutUint64(s.Hash[8:], l.Facts.Ino)
+	binary.BigEndian.PutUint64(s.Hash[16:], uint64(l.Facts.Born))
+	if parent == 0 {
+		binary.BigEndian.PutUint64(s.Hash[24:], l.Parent.Facts.Ino)
+	}
+	return s
+}
+
+// made gives the row of a folder on the server that we have made, or would have made just so, with what it is known by here.
+// Folders are asked for before what they hold.
+func (f *following) made(n *state.SyncNews, sent map[state.SyncSent]bool) (row state.SyncNode, ok bool) {
+	if n.Kind != uint8(proto.KindFolder) {
+		return row, false
+	}
+	for s := range sent {
+		if s.Name != n.Name || binary.BigEndian.Uint64(s.Hash[:]) != uint64(n.Mtime) {
+			continue
+		}
+		in := f.mine[n.Parent]
+		if s.Parent != n.Parent && (s.Parent != 0 || in == 0 || binary.BigEndian.Uint64(s.Hash[24:]) != in) {
+			continue
+		}
+		row = state.SyncNode{SyncEntry: n.SyncEntry, Ino: binary.BigEndian.Uint64(s.Hash[8:]), Born: int64(binary.BigEndian.Uint64(s.Hash[16:]))}
+		if f.mine == nil {
+			f.mine = make(map[int64]uint64)
+		}
+		f.mine[n.ID] = row.Ino
+		return row, true
+	}
+	return row, false
+}
