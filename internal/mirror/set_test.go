@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,34 @@ func TestSetOfAClockPutBack(t *testing.T) {
 		w.syncs(t, 0, 1)
 		if got, want := w.devices[1].disk.names(), "e/ e/one=1"; got != want {
 			t.Errorf("put back by %v: the other device has %q", back, got)
+		}
+	}
+}
+
+// A set is not sent into a folder that could not be made, as something else has its name by now.
+func TestSetWithoutItsFolder(t *testing.T) {
+	for seed := range uint64(4) { // commits arrive at once, or late
+		w := calm(t, 2)
+		w.sets, w.states, w.batch, w.rand = []string{setName}, make(map[proto.Hash]bool), 100, rand.New(rand.NewPCG(seed, 0))
+		a, b := w.devices[0], w.devices[1]
+		a.disk.put("rest", "1")
+		w.syncs(t, 0, 1)
+		a.disk.put("d/", "")
+		a.disk.put("d/e/", "")
+		a.disk.put("d/e/one", "1")
+		w.made(a.disk)
+		b.disk.put("d", "2")
+		w.during = func(what string) {
+			if what == "changes' reply" { // A knows of no d yet
+				w.during = nil
+				w.syncs(t, 1)
+			}
+		}
+		w.syncs(t, 0, 1)
+		for _, d := range []*disk{a.disk, b.disk} {
+			if got := d.names(); !strings.Contains(got, ")/e/one=1") || !strings.Contains(got, "d=2") {
+				t.Errorf("%s has %s", d.name, got)
+			}
 		}
 	}
 }

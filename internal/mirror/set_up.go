@@ -29,6 +29,9 @@ func (m *Mirror) setBatch() int {
 // sendSets sends sets, each as one.
 func (r *round) sendSets(steps []*reconcile.Step) error {
 	for _, s := range steps {
+		if !r.stands(s.Local.Parent) {
+			continue // its folder could not be made: told there
+		}
 		if err := r.sendSet(s); err != nil {
 			return err
 		}
