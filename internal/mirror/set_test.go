@@ -230,3 +230,34 @@ func TestSetUnreadable(t *testing.T) {
 		t.Error("some of it was sent")
 	}
 }
+
+// A set whose folder could not be made waits for the next plan.
+func TestSetInAFolderThatCouldNotBeMade(t *testing.T) {
+	w := calm(t, 2)
+	w.sets, w.states = []string{setName}, make(map[proto.Hash]bool)
+	a, b := w.devices[0], w.devices[1]
+	w.syncs(t, 0, 1)
+	a.disk.put("d/", "")
+	a.disk.put("d/"+setName+"/", "")
+	a.disk.put("d/"+setName+"/one", "1")
+	w.made(a.disk)
+	w.during = func(what string) {
+		if what == "commit" {
+			w.during = nil
+			b.disk.put("d", "a file of this name")
+			w.syncs(t, 1)
+		}
+	}
+	for range 2 {
+		if _, err := w.sync(a); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.sync(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, "B", b.disk.names(), a.disk.names())
+	if n := len(w.server.entries(w.server.root)); n != 4 {
+		t.Errorf("%d names on the server: %s", n, w.server.names())
+	}
+}
