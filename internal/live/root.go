@@ -86,6 +86,9 @@ func (w *work) add(c watch.Change) {
 	for _, path := range c.Dirty {
 		w.part(mirror.Part{Path: path})
 	}
+	for _, path := range c.Names {
+		w.part(mirror.Part{Path: path, Name: true})
+	}
 	for _, path := range c.Deep {
 		w.part(mirror.Part{Path: path, Deep: true})
 	}
@@ -106,10 +109,16 @@ func (w *work) list() []mirror.Part {
 			}
 			return 1
 		}
-		if a.Deep == b.Deep {
+		if a.Deep != b.Deep {
+			if a.Deep {
+				return -1
+			}
+			return 1
+		}
+		if a.Name == b.Name {
 			return 0
 		}
-		if a.Deep {
+		if b.Name {
 			return -1
 		}
 		return 1

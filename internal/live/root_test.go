@@ -138,11 +138,11 @@ func TestWhatMakesItLook(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(r.dir, "f"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.expect(t, "[{ false}]")
+	r.expect(t, "[{f false true}]")
 	if err := os.Mkdir(filepath.Join(r.dir, "new"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	r.expect(t, "[{ false} {new true}]")
+	r.expect(t, "[{ false false} {new true false}]")
 	r.news.ring()
 	r.expect(t, "[]")
 	r.root.Nudge()

@@ -301,3 +301,42 @@ func TestPartsLeaveOutWhatIsAlike(t *testing.T) {
 	runs(t, w, 0, 0)
 	want(t, "there", w.server.names(), d.disk.names())
 }
+
+// Of a name that was changed nothing beside it is read, unless it is not what it was agreed to be.
+func TestNamesAreLookedAtAlone(t *testing.T) {
+	w := calm(t, 2)
+	a, b := w.devices[0], w.devices[1]
+	a.disk.put("d/", "")
+	for i := range 20 {
+		a.disk.put(fmt.Sprintf("d/%02d", i), "1")
+	}
+	runs(t, w, 0, 0, 1)
+	round := func(d *simDevice, scanned, rounds int, parts ...Part) *Result {
+		t.Helper()
+		before := d.disk.scanned
+		result, err := d.mirror.Round(t.Context(), parts)
+		if err != nil || result.ExitCode() != 0 || result.Rounds != rounds || d.disk.scanned != scanned {
+			t.Errorf("%d names were read after %d, in %d rounds; want %d, %d; %v", d.disk.scanned, before, result.Rounds, scanned, rounds, err)
+		}
+		return result
+	}
+	a.disk.put("d/07", "2")
+	if r := round(a, 2, 1, Part{Path: "d/07", Name: true}); r.Sent != 1 {
+		t.Errorf("%+v", r)
+	}
+	if r := round(b, 2, 1); r.Fetched != 1 {
+		t.Errorf("%+v", r)
+	}
+	round(b, 2, 1, Part{Path: "d/07", Name: true})
+	a.disk.put("d/new", "3")
+	if r := round(a, 22, 1, Part{Path: "d/new", Name: true}); r.Sent != 1 {
+		t.Errorf("%+v", r)
+	}
+	a.disk.remove("d/03")
+	if r := round(a, 21, 1, Part{Path: "d/03", Name: true}); r.Deleted != 1 {
+		t.Errorf("%+v", r)
+	}
+	runs(t, w, 0, 1)
+	want(t, "the other device", b.disk.names(), a.disk.names())
+	want(t, "there", w.server.names(), a.disk.names())
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"sluice/internal/client"
 	"sluice/internal/proto"
@@ -28,7 +29,7 @@ type partial struct {
 	away  map[int64]bool            // agreed folders that are not at their place here
 	found map[int64]bool            // agreed folders that were found elsewhere here
 	paths map[string]bool           // folders here whose names were all read
-	fresh []Part                    // new folders here that were not looked into
+	fresh []Part                    // folders here that were not looked into, and have to be
 	alike []alike                   // what needs no plan, unless it is asked for
 	asked map[int64]bool            // agreed rows that something else here may have been
 }
@@ -61,11 +62,16 @@ func (m *Mirror) lookAt(ctx context.Context, parts []Part) (*round, *partial, er
 	if slices.ContainsFunc(parts, func(part Part) bool { return m.inSet(part.Path) }) {
 		return nil, nil, errWhole
 	}
-	due, err := m.due()
+	due, failed, err := m.due()
 	if err != nil {
 		return nil, nil, err
 	}
 	all := append(append(append([]Part{}, parts...), places...), due...)
+	for i := range all { // of a name alone it is not found out that a failure is over, nor what is left alone anew
+		if all[i].Name && (failed || strings.HasPrefix(all[i].Path[strings.LastIndexByte(all[i].Path, '/')+1:], ignoreFile)) {
+			all[i] = Part{Path: above(all[i].Path)}
+		}
+	}
 	if len(all) == 0 {
 		if len(p.news) > 0 { // of nothing that has a place
 			_, _, err = p.trees()
@@ -117,19 +123,22 @@ func (m *Mirror) looksIntoSet(folder *reconcile.Entry) bool {
 // looked says whether a folder here was looked at.
 func (p *partial) looked(folder string) bool { return p.paths[folder] }
 
-// due is where something failed that is to be tried again by now.
-func (m *Mirror) due() (parts []Part, err error) {
+// ignoreFile begins the names of the files that say what is left alone.
+const ignoreFile = ".sluiceignore"
+
+// due is where something failed that is to be tried again by now. failed: something has.
+func (m *Mirror) due() (parts []Part, failed bool, err error) {
 	problems, err := m.State.Problems()
 	now := m.Now().UnixNano()
 	for _, p := range problems {
 		if !p.Skipped && p.Retry <= now {
 			if m.inSet(p.Path) {
-				return nil, errWhole
+				return nil, true, errWhole
 			}
 			parts = append(parts, Part{Path: above(p.Path)})
 		}
 	}
-	return parts, err
+	return parts, len(problems) > 0, err
 }
 
 // node reads an agreed row, with those of all folders above it.
@@ -195,6 +204,16 @@ func (p *partial) places() (parts []Part, err error) {
 		if e != nil {
 			return nil, e
 		}
+		if a != nil && !n.Deleted && n.Kind != uint8(client.KindFolder) && n.Kind == a.Kind && n.Parent == a.Parent && n.Name == a.Name {
+			folder, found, e := p.path(n.Parent)
+			if e != nil {
+				return nil, e
+			}
+			if found {
+				parts = append(parts, Part{Path: strings.TrimPrefix(folder+"/"+n.Name, "/"), Name: true})
+			}
+			continue
+		}
 		if a != nil {
 			add(a.Parent, false)
 			if n.Deleted && a.Kind == uint8(client.KindFolder) {
@@ -254,6 +273,10 @@ func (p *partial) walk(l *reconcile.Entry, id int64, calm bool) error {
 					return err
 				}
 			}
+		}
+		if !whole && !c.IsFolder() && (a == nil || a.Kind == uint8(proto.KindFolder)) {
+			p.fresh = append(p.fresh, Part{Path: l.Path()}) // it is new, or was moved here: what is beside it tells
+			continue
 		}
 		if err := p.meet(c, a, calm || l.Parent == nil); err != nil {
 			return err

@@ -27,10 +27,12 @@ type Marker struct {
 	Mark     string // the attribute user.sluice.root; empty: it has none, or the file system keeps no attributes
 }
 
-// Part says which folder to look at: its own children, or with Deep all below it.
+// Part says which folder to look at: its own children, or with Deep all below it. With Name it is a file or link, which is looked at
+// alone; if it is not there, or a folder, the folder it is in is looked at.
 type Part struct {
 	Path string
 	Deep bool
+	Name bool
 }
 
 // Folder is the local side. All paths are relative to its root, and nothing is reached through a link. Its methods are

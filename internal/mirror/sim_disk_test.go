@@ -44,25 +44,37 @@ type disk struct {
 type dirt struct {
 	folder *inode
 	deep   bool
+	name   string // in the folder
 }
 
 // touch notes where a user did something.
-func (d *disk) touch(folder *inode, n *inode) {
-	d.dirty = append(d.dirty, dirt{folder, false})
+func (d *disk) touch(folder *inode, n *inode) { d.touchName(folder, n, "") }
+
+// touchName notes what a user did something to.
+func (d *disk) touchName(folder *inode, n *inode, name string) {
+	d.dirty = append(d.dirty, dirt{folder, false, name})
 	if n != nil && n.kind == proto.KindFolder {
-		d.dirty = append(d.dirty, dirt{n, true})
+		d.dirty = append(d.dirty, dirt{n, true, ""})
 	}
 }
 
 // parts is where the folders that were touched are now.
 func (d *disk) parts() (parts []Part) {
 	for _, one := range d.dirty {
+		named := one.name != "" && d.w.batch > 0 && d.w.chance(2)
+		add := func(path string) {
+			p := Part{Path: path, Deep: one.deep}
+			if named {
+				p.Path, p.Name = strings.TrimPrefix(path+"/"+one.name, "/"), true
+			}
+			parts = append(parts, p)
+		}
 		if one.folder == d.root {
-			parts = append(parts, Part{})
+			add("")
 		}
 		d.walk(d.root, "", func(path string, n *inode) {
 			if n == one.folder {
-				parts = append(parts, Part{Path: path, Deep: one.deep})
+				add(path)
 			}
 		})
 	}
@@ -179,8 +191,9 @@ type scanner struct {
 func (s *scanner) wants(path string) (looked, deep, way bool) {
 	for _, p := range s.parts {
 		at := p.Path
-		for {
-			if _, n, _ := s.d.at(at); n != nil && n.kind == proto.KindFolder || at == "" {
+		for at != "" {
+			_, n, _ := s.d.at(at)
+			if alone := p.Name && at == p.Path; n != nil && (n.kind == proto.KindFolder) != alone {
 				break
 			}
 			at = above(at)
@@ -213,7 +226,7 @@ func (s *scanner) scan(e *reconcile.Entry, folder *inode, path string, deep bool
 		at := child(e, name)
 		_, _, way := s.wants(at)
 		into := n.kind == proto.KindFolder
-		if wanted, _, _ := s.wants(at); hidden(name) || !looked && !(into && (wanted || way)) {
+		if wanted, _, _ := s.wants(at); hidden(name) || !looked && !wanted && !(into && way) {
 			continue
 		}
 		s.d.scanned++

@@ -91,9 +91,9 @@ func (w *world) use(d *disk) {
 	there := folder.kids[newName]
 	defer func() { // whatever it was
 		w.made(d)
-		d.touch(folder, folder.kids[newName])
+		d.touchName(folder, folder.kids[newName], newName)
 		if parent != nil {
-			d.touch(parent, parent.kids[name])
+			d.touchName(parent, parent.kids[name], name)
 		}
 	}()
 	switch op := w.rand.IntN(16); {

@@ -146,6 +146,11 @@ func TestFolderScanParts(t *testing.T) {
 		{"one in another", []mirror.Part{{Path: "d"}, {Path: "d/e/f"}}, []string{"d  part", "d d", "f d/b", "d d/e part", "d d/e/f", "f d/e/f/g"}},
 		{"gone", []mirror.Part{{Path: "d/x/y"}}, []string{"d  part", "d d", "f d/b", "d d/e part"}},
 		{"a file", []mirror.Part{{Path: "a"}}, []string{"d ", "f a", "d d part", "d h part"}},
+		{"a name", []mirror.Part{{Path: "a", Name: true}}, []string{"d  part", "f a"}},
+		{"two names", []mirror.Part{{Path: "d/b", Name: true}, {Path: "d/e/c", Name: true}}, []string{"d  part", "d d part", "f d/b", "d d/e part", "f d/e/c"}},
+		{"a name that is gone", []mirror.Part{{Path: "d/b", Name: true}, {Path: "d/x", Name: true}}, []string{"d  part", "d d", "f d/b", "d d/e part"}},
+		{"a name that is a folder's", []mirror.Part{{Path: "d/e", Name: true}}, []string{"d  part", "d d", "f d/b", "d d/e part"}},
+		{"a name and its folder", []mirror.Part{{Path: "d/b", Name: true}, {Path: "d"}}, []string{"d  part", "d d", "f d/b", "d d/e part"}},
 		{"hostile", []mirror.Part{{Path: "../" + filepath.Base(dir)}}, []string{"d ", "f a", "d d part", "d h part"}},
 	} {
 		t.Run(row.name, func(t *testing.T) { same(t, outline(t, f, row.parts...), row.want...) })

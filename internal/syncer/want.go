@@ -15,6 +15,7 @@ import (
 type want struct {
 	deep  bool // all below
 	own   bool // its children
+	name  bool // itself, if it is no folder
 	below map[string]*want
 }
 
@@ -41,7 +42,7 @@ func wanted(parts []mirror.Part) *want {
 			}
 			w = w.below[name]
 		}
-		w.own = true
+		w.own, w.name = w.own || !p.Name, w.name || p.Name
 		w.deep = w.deep || p.Deep
 	}
 	return top
@@ -59,8 +60,11 @@ func (w *want) enter(name string) (next *want, ok bool) {
 	return next, ok
 }
 
-// only takes for the names in the folder those that lead to what is wanted. It is false if one of them is no folder, or not
-// there: then whatever has become of it is to be seen in this folder, which must be looked at whole.
+// alone says whether a name that is no folder is wanted, and nothing below it.
+func (w *want) alone() bool { return w.name && !w.own && !w.deep && w.below == nil }
+
+// only takes for the names in the folder those that lead to what is wanted. It is false if one of them is not there, or is a folder
+// instead of a file or the other way round: then whatever has become of it is to be seen in this folder, which must be looked at whole.
 func (w *scanWorker) only(fd int, want *want) bool {
 	w.names, w.ends = w.names[:0], w.ends[:0]
 	list := make([]string, 0, len(want.below))
@@ -71,7 +75,7 @@ func (w *scanWorker) only(fd int, want *want) bool {
 	for _, name := range list {
 		var st unix.Stat_t
 		err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
-		if errors.Is(err, unix.ENOENT) || err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		if errors.Is(err, unix.ENOENT) || err == nil && (st.Mode&unix.S_IFMT == unix.S_IFDIR) == want.below[name].alone() {
 			return false
 		}
 		w.names = append(w.names, name...)

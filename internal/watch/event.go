@@ -53,7 +53,29 @@ func (w *Watcher) event(watch int32, mask, cookie uint32, name string) {
 			delete(w.unwatched, f.below(name))
 		}
 	}
-	w.dirty(f)
+	if mask&unix.IN_ISDIR != 0 || name == "" {
+		w.dirty(f)
+		return
+	}
+	w.named(f, name)
+}
+
+// maxNames is how many names of a folder are told; with more it is looked at whole.
+const maxNames = 16
+
+// named notes that something happened to a name in f that is no folder's.
+func (w *Watcher) named(f *folder, name string) {
+	names, found := w.pending.dirty[f]
+	if found && (names == nil || len(names) == maxNames && !names[name]) {
+		w.dirty(f)
+		return
+	}
+	w.pending.note()
+	if names == nil {
+		names = make(map[string]bool)
+		w.pending.dirty[f] = names
+	}
+	names[name] = true
 }
 
 func (w *Watcher) dirty(f *folder) {
@@ -62,7 +84,7 @@ func (w *Watcher) dirty(f *folder) {
 		w.pending.all = true // the root itself
 		return
 	}
-	w.pending.dirty[f.path()] = true
+	w.pending.dirty[f] = nil
 }
 
 // arrived takes a folder that was moved to name in f.

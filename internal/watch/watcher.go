@@ -26,6 +26,7 @@ type Options struct {
 // Change says where to look. Paths are relative to the root, "" is the root itself.
 type Change struct {
 	Dirty []string // folders of which names, or what these stand for, were changed; sorted
+	Names []string // files and links that were changed, made or removed, in folders that are not Dirty; sorted
 	Deep  []string // folders that are new here: all below them is to be looked at; sorted
 	All   bool     // events were lost: everything is to be looked at
 }
@@ -51,7 +52,8 @@ type Watcher struct {
 
 // pending is what was seen since the last Change.
 type pending struct {
-	dirty, deep map[string]bool
+	dirty       map[*folder]map[string]bool // of which names, that are no folders; nil: any
+	deep        map[string]bool
 	all         bool
 	first, last time.Time
 }
@@ -208,14 +210,32 @@ func (w *Watcher) settled(now time.Time) *Change {
 	}
 	c := &Change{All: p.all}
 	if !p.all {
-		c.Dirty, c.Deep = sorted(p.dirty), sorted(p.deep)
+		w.tell(c)
 	}
 	p.clear()
 	return c
 }
 
 func (p *pending) clear() {
-	*p = pending{dirty: make(map[string]bool), deep: make(map[string]bool)}
+	*p = pending{dirty: make(map[*folder]map[string]bool), deep: make(map[string]bool)}
+}
+
+// tell says where the folders that were changed are by now. Of those that are gone the folders they were in tell.
+func (w *Watcher) tell(c *Change) {
+	for f, names := range w.pending.dirty {
+		switch {
+		case !w.alive(f):
+		case names == nil:
+			c.Dirty = append(c.Dirty, f.path())
+		default:
+			for name := range names {
+				c.Names = append(c.Names, f.below(name))
+			}
+		}
+	}
+	slices.Sort(c.Dirty)
+	slices.Sort(c.Names)
+	c.Deep = sorted(w.pending.deep)
 }
 
 // note says that something was seen.

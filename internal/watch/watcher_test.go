@@ -48,6 +48,21 @@ func inode(root, path string) uint64 {
 	return st.Ino
 }
 
+// name looks at one name; at all beside it, if that is not as simple as it may be told.
+func (s shadow) name(root, path string) {
+	fi, err := os.Lstat(filepath.Join(root, path))
+	names := s[inode(root, filepath.Dir(path))]
+	switch {
+	case names == nil || err == nil && !fi.Mode().IsRegular():
+		s.look(root, filepath.Dir(path), false)
+	case err != nil:
+		delete(names, filepath.Base(path))
+	default:
+		b, _ := os.ReadFile(filepath.Join(root, path))
+		names[filepath.Base(path)] = "=" + string(b)
+	}
+}
+
 // take does what a change says.
 func (s shadow) take(root string, c Change) {
 	if c.All {
@@ -60,6 +75,9 @@ func (s shadow) take(root string, c Change) {
 	}
 	for _, p := range c.Dirty {
 		s.look(root, p, false)
+	}
+	for _, p := range c.Names {
+		s.name(root, p)
 	}
 }
 
@@ -85,14 +103,21 @@ func next(t *testing.T, w *Watcher, enough func(Change) bool) (all Change) {
 			t.Fatalf("%v; told so far: %+v", err, all)
 		}
 		all.Dirty = append(all.Dirty, c.Dirty...)
+		all.Names = append(all.Names, c.Names...)
 		all.Deep = append(all.Deep, c.Deep...)
 		all.All = all.All || c.All
 	}
 	return all
 }
 
+// dirty is a change of a folder, or of a name in it.
 func dirty(path string) func(Change) bool {
-	return func(c Change) bool { return slices.Contains(c.Dirty, path) }
+	return func(c Change) bool {
+		return slices.Contains(c.Dirty, path) || slices.ContainsFunc(c.Names, func(name string) bool {
+			folder, _ := filepath.Split("/" + name)
+			return folder == filepath.Join("/", path)+"/" || path == "" && folder == "/"
+		})
+	}
 }
 
 func do(t *testing.T, steps ...error) {
@@ -303,5 +328,26 @@ func TestEnds(t *testing.T) {
 	}
 	if _, err := Open(filepath.Join(t.TempDir(), "none"), Options{}); err == nil {
 		t.Error("a folder that is not there is watched")
+	}
+}
+
+// Single names are told where there are few of them, and under the path that their folder has by then.
+func TestNamesAreTold(t *testing.T) {
+	root := t.TempDir()
+	do(t, os.MkdirAll(filepath.Join(root, "a/b"), 0o700), write(root, "a/b/f", "1"), write(root, "top", "1"))
+	w := open(t, root, Options{})
+	do(t, write(root, "a/b/f", "2"), write(root, "top", "2"))
+	if c := next(t, w, dirty("a/b")); len(c.Dirty) > 0 || !slices.Equal(c.Names, []string{"a/b/f", "top"}) {
+		t.Errorf("told: %+v", c)
+	}
+	for i := range maxNames + 1 {
+		do(t, write(root, fmt.Sprint("a/", i), "2"))
+	}
+	if c := next(t, w, dirty("a")); !slices.Equal(c.Dirty, []string{"a"}) || len(c.Names) > 0 {
+		t.Errorf("told: %+v", c)
+	}
+	do(t, write(root, "a/b/f", "3"), os.Rename(filepath.Join(root, "a/b"), filepath.Join(root, "a/c")))
+	if c := next(t, w, dirty("a/c")); !slices.Equal(c.Dirty, []string{"a"}) || !slices.Equal(c.Names, []string{"a/c/f"}) {
+		t.Errorf("told: %+v", c)
 	}
 }
