@@ -34,6 +34,27 @@ func ownMkdir(parent int64, l *reconcile.Entry) state.SyncSent {
 	return s
 }
 
+// ownFile is how it is remembered which file here a content is of that goes over another one: it may have moved there.
+func ownFile(parent int64, name string, l *reconcile.Entry) state.SyncSent {
+	s := state.SyncSent{Parent: parent, Name: name}
+	copy(s.Hash[:8], l.Hash[:])
+	binary.BigEndian.PutUint64(s.Hash[8:], l.Facts.Ino)
+	binary.BigEndian.PutUint64(s.Hash[16:], uint64(l.Facts.Born))
+	return s
+}
+
+// file gives the row of a content that we have put, with the file it was of here; was is what the node had.
+func file(n *state.SyncNews, was *state.SyncNode, sent map[state.SyncSent]bool) state.SyncNode {
+	row := state.SyncNode{SyncEntry: n.SyncEntry, Ino: was.Ino, Born: was.Born}
+	for s := range sent {
+		if s.Parent == n.Parent && s.Name == n.Name && s.Hash != n.Hash && [8]byte(s.Hash[:8]) == [8]byte(n.Hash[:8]) {
+			row.Ino, row.Born = binary.BigEndian.Uint64(s.Hash[8:]), int64(binary.BigEndian.Uint64(s.Hash[16:]))
+			row.FactSize, row.FactMtime = n.Size, n.Mtime // without a ctime, so it is read again
+		}
+	}
+	return row
+}
+
 // made gives the row of a folder on the server that we have made, or would have made just so, with what it is known by here.
 // Folders are asked for before what they hold.
 func (f *following) made(n *state.SyncNews, sent map[state.SyncSent]bool) (row state.SyncNode, ok bool) {

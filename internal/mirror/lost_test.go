@@ -3,6 +3,8 @@ package mirror
 import (
 	"errors"
 	"testing"
+
+	"sluice/internal/state"
 )
 
 // move renames as a user does.
@@ -112,5 +114,32 @@ func TestOwnMkdirIsKnown(t *testing.T) {
 			want(t, "A", a.disk.names(), c.want)
 			want(t, "B", b.disk.names(), c.want)
 		})
+	}
+}
+
+// A file that was moved over another one, of which the server knows half, is the one it went over: not the one it was.
+func TestOwnMoveOverIsKnown(t *testing.T) {
+	for i, first := range []string{"a", "d", "a", "d"} { // which of both has the lower number
+		w := calm(t, 2)
+		a, b := w.devices[0], w.devices[1]
+		b.disk.bornless = i > 1
+		for _, path := range []string{first, "a", "d"} {
+			a.disk.put(path, "of "+path)
+			runs(t, w, 0, 0)
+		}
+		runs(t, w, 0, 1)
+		b.disk.move("a", "d")
+		b.kept = &crashing{Memory: b.memory, at: func(batch *state.SyncBatch) bool { return len(batch.Nodes) > 0 }}
+		b.mirror, b.looked, w.batch = nil, false, 1
+		if _, err := w.sync(b); !errors.Is(err, errLost) {
+			t.Fatal(err)
+		}
+		want(t, "the server", w.server.names(), "a=of a d=of a")
+		b.kept, b.mirror = nil, nil
+		b.disk.move("d", "e")
+		a.disk.put("a", "new")
+		runs(t, w, 0, 0, 1, 0, 1)
+		want(t, "A", a.disk.names(), "a=new e=of a")
+		want(t, "B", b.disk.names(), "a=new e=of a")
 	}
 }

@@ -291,7 +291,7 @@ func (f *following) row(b *state.SyncBatch, n state.SyncNews, own map[state.Sync
 		b.News = append(b.News, n)
 	case own[state.SyncSent{Parent: n.Parent, Name: n.Name, Hash: n.Hash}]:
 		// Our own commit, whose reply was lost: here there was this content then, what there is now is to be looked at.
-		b.Nodes = append(b.Nodes, state.SyncNode{SyncEntry: n.SyncEntry, Ino: a.Ino, Born: a.Born})
+		b.Nodes = append(b.Nodes, file(&n, &a, own))
 		b.Settled = append(b.Settled, n.ID)
 	default:
 		if row, ok := f.made(&n, own); ok && !agreed {

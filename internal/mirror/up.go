@@ -236,6 +236,9 @@ func (r *round) sent(s *reconcile.Step, d Sent) error {
 		r.up.busy[node] = true
 	}
 	r.up.sent = append(r.up.sent, state.SyncSent{Parent: parent, Name: name, Hash: put.Hash})
+	if node != 0 {
+		r.up.sent = append(r.up.sent, ownFile(parent, name, l))
+	}
 	if r.up.bytes += put.Size; r.up.bytes > maxUnnamed {
 		return r.launch()
 	}

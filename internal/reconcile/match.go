@@ -193,7 +193,8 @@ func (m *matcher) files() {
 	moved := make(map[identity]*Entry)
 	for _, a := range m.agreed.ByID {
 		if !a.IsFolder() && !m.taken(a) && a.Facts.Ino != 0 {
-			if other := moved[fileIdentity(a)]; other == nil || other.ID > a.ID {
+			// Two are remembered where a run was cut short between giving a file's content to one and deleting the other.
+			if other := moved[fileIdentity(a)]; other == nil || cmp.Or(cmp.Compare(a.Version, other.Version), cmp.Compare(other.ID, a.ID)) > 0 {
 				moved[fileIdentity(a)] = a
 			}
 		}
