@@ -1,6 +1,6 @@
-// Package watch tells which folders of a tree were changed, by inotify(7).
+// Package watch tells which folders of a tree were changed, or which names in them, by inotify(7).
 //
-//	kernel queue ── read ── events ── settle ── Change{Dirty, Deep, All}
+//	kernel queue ── read ── events ── settle ── Change{Dirty, Names, Deep, All}
 //
 // It tells where to look, never what happened: whoever is told reads the folders. So events may be merged, and what is
 // lost in an overflow is made good by looking at everything.
