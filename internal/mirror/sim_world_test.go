@@ -412,8 +412,9 @@ func (d *disk) hang(e *reconcile.Entry, n *inode) {
 	}
 }
 
+// freed lets the number of an inode be given again, if it is one: an edit in place only drops a content.
 func (d *disk) freed(n *inode) {
-	if d.bornless {
+	if d.bornless && n.ino != 0 {
 		d.free = append(d.free, n.ino)
 	}
 }
