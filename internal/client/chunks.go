@@ -64,7 +64,7 @@ func (u *upload) attempt(ctx context.Context) error {
 	if err := u.unchanged(); err != nil {
 		return err
 	}
-	u.seal = newKey()
+	u.seal = NewKey()
 	u.result.Hash, err = u.finish(ctx)
 	return err
 }

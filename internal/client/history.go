@@ -88,7 +88,7 @@ func (r *Remote) Restore(ctx context.Context, request RestoreRequest) (*RestoreR
 		return nil, err
 	}
 	if request.Key == (Key{}) {
-		request.Key = newKey()
+		request.Key = NewKey()
 	}
 	got, err := r.do(ctx, newCall(proto.TypeRestore, &request))
 	if err != nil {
@@ -100,7 +100,7 @@ func (r *Remote) Restore(ctx context.Context, request RestoreRequest) (*RestoreR
 // TrashEmpty gives up what was deleted before a time, ns since 1970, for good, and tells how many names that were. dry:
 // it only counts them.
 func (r *Remote) TrashEmpty(ctx context.Context, before int64, dry bool) (names int64, err error) {
-	got, err := r.do(ctx, newCall(proto.TypeTrashEmpty, &proto.TrashEmpty{Key: newKey(), Before: before, Dry: dry}))
+	got, err := r.do(ctx, newCall(proto.TypeTrashEmpty, &proto.TrashEmpty{Key: NewKey(), Before: before, Dry: dry}))
 	if err != nil {
 		return 0, err
 	}

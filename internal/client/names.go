@@ -14,7 +14,7 @@ func (r *Remote) Commit(ctx context.Context, request *CommitRequest) (*CommitRep
 		return nil, err
 	}
 	if request.Key == (Key{}) {
-		request.Key = newKey()
+		request.Key = NewKey()
 	}
 	q := newCall(proto.TypeCommit, request)
 	if len(q.frame) > proto.MaxHeaderBatch {

@@ -180,8 +180,8 @@ func (r *Remote) greeting(c *conn) (*call, func(proto.Header) error) {
 	}
 }
 
-// newKey marks a changing request.
-func newKey() (key Key) {
+// NewKey marks a changing request, and its repetitions.
+func NewKey() (key Key) {
 	rand.Read(key[:]) // never fails
 	return key
 }

@@ -149,7 +149,7 @@ func (u *upload) hashRest(ctx context.Context) error {
 // open begins the upload or finds it again.
 func (u *upload) open(ctx context.Context) error {
 	q := u.how
-	q.Key = newKey()
+	q.Key = NewKey()
 	got, err := u.remote.do(ctx, newCall(proto.TypeUploadOpen, &q))
 	if err != nil {
 		return err
@@ -174,7 +174,7 @@ func (u *upload) refresh(ctx context.Context) error {
 	if !u.known.due(time.Now()) {
 		return nil
 	}
-	got, err := u.remote.do(ctx, newCall(proto.TypeUploadOpen, &proto.UploadOpen{Key: newKey(), Size: -1, Upload: u.id}))
+	got, err := u.remote.do(ctx, newCall(proto.TypeUploadOpen, &proto.UploadOpen{Key: NewKey(), Size: -1, Upload: u.id}))
 	if err != nil {
 		return err
 	}

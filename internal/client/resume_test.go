@@ -20,7 +20,7 @@ func (s *server) begun(b, other []byte, chunks ...int64) *partial {
 	w := wireProbe(&p)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.begin(&proto.UploadOpen{Key: newKey(), Size: int64(len(b)), Probe: &w})
+	u := s.begin(&proto.UploadOpen{Key: NewKey(), Size: int64(len(b)), Probe: &w})
 	for _, i := range chunks {
 		u.chunks[i] = other[i*ChunkSize : min((i+1)*ChunkSize, int64(len(other)))]
 	}

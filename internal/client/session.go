@@ -37,7 +37,7 @@ func (r *Remote) Login(ctx context.Context, user, password, device string) (*Log
 
 // Revoke ends a device's token; 0: this device's own.
 func (r *Remote) Revoke(ctx context.Context, device int64) error {
-	_, err := r.do(ctx, newCall(proto.TypeDeviceRevoke, &proto.DeviceRevoke{Key: newKey(), Device: device}))
+	_, err := r.do(ctx, newCall(proto.TypeDeviceRevoke, &proto.DeviceRevoke{Key: NewKey(), Device: device}))
 	return err
 }
 

@@ -35,7 +35,7 @@ func (r *Remote) UploadReader(ctx context.Context, rd io.Reader, progress func(n
 	if err != nil {
 		return Hash{}, 0, err
 	}
-	u := &upload{remote: r, how: proto.UploadOpen{Size: -1}, seal: newKey(), size: -1, done: done}
+	u := &upload{remote: r, how: proto.UploadOpen{Size: -1}, seal: NewKey(), size: -1, done: done}
 	if err := u.open(ctx); err != nil {
 		return Hash{}, 0, err
 	}

@@ -68,6 +68,7 @@ const (
 	NotFound     = proto.NotFound
 	Forbidden    = proto.Forbidden
 	Conflict     = proto.Conflict
+	KeyReused    = proto.KeyReused
 	Exists       = proto.Exists
 	NotFolder    = proto.NotFolder
 	IsFolder     = proto.IsFolder

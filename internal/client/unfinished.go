@@ -42,6 +42,6 @@ func (r *Remote) Uploads(ctx context.Context) ([]Unfinished, error) {
 
 // UploadCancel ends one of them: what was sent of it is removed. NotFound: it has been sealed, ended or swept.
 func (r *Remote) UploadCancel(ctx context.Context, upload int64) error {
-	_, err := r.do(ctx, newCall(proto.TypeUploadCancel, &proto.UploadCancel{Key: newKey(), Upload: upload}))
+	_, err := r.do(ctx, newCall(proto.TypeUploadCancel, &proto.UploadCancel{Key: NewKey(), Upload: upload}))
 	return err
 }

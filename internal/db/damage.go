@@ -27,6 +27,16 @@ func (tx *Tx) Damaged() (n int64, err error) {
 	return n, err
 }
 
+// NamesOfDamaged lists the nodes of a namespace that name a damaged content.
+func (tx *Tx) NamesOfDamaged(namespace int64) (nodes []int64, err error) {
+	err = tx.rows(`SELECT node.id FROM content JOIN node ON node.content = content.id AND node.namespace = ?
+		WHERE content.damaged IS NOT NULL`, []any{namespace}, func(r *Row) error {
+		nodes = append(nodes, r.Int(0))
+		return nil
+	})
+	return nodes, err
+}
+
 // HealInSegment lets a damaged content of a segment lie where its bytes were brought anew, in a segment too: it is sound then,
 // and all that name it name it still, however many they are. False: it is not damaged, or has a file of its own.
 func (tx *Tx) HealInSegment(content, segment, offset int64) (bool, error) {

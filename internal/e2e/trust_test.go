@@ -16,6 +16,7 @@ func TestTrust(t *testing.T) {
 	m := newMachine(t, s, "ann")
 	dir := filepath.Join(m.dir, "dir")
 	sampleTree(t, dir)
+	time.Sleep(2100 * time.Millisecond) // for the client to remember what it reads: the server is asked to copy it below
 	s.sluiced(0, "import", "ann", dir)
 	m.must("pull", "home:", filepath.Join(m.dir, "pulled"))
 	exported, backup := filepath.Join(t.TempDir(), "out"), filepath.Join(t.TempDir(), "backup")

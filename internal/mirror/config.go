@@ -21,6 +21,7 @@ type Memory interface {
 	News(each func(n *state.SyncNews)) error
 	NewsOf(id int64) (n state.SyncNews, found bool, err error)
 	Sent() ([]state.SyncSent, error)
+	Aloft() ([]state.SyncKey, error)
 	Problems() ([]state.SyncProblem, error)
 	Conflicts() ([]state.SyncConflict, error)
 	Count() (nodes, news int64, err error)

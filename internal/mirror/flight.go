@@ -3,16 +3,16 @@ package mirror
 import (
 	"sluice/internal/client"
 	"sluice/internal/reconcile"
-	"sluice/internal/state"
 )
 
 // flight is a commit on its way, while the next one is gathered and contents are sent. There is one at a time, and the trees
 // know nothing of it until it has landed: it is as if it were still being gathered.
 type flight struct {
 	pending
-	wait  func() // for the end of what follows
-	reply *client.CommitReply
-	err   error
+	request *client.CommitRequest
+	wait    func() // for the end of what follows
+	reply   *client.CommitReply
+	err     error
 }
 
 // makes says whether the commit is to make a local folder. A nil flight makes none.
@@ -41,16 +41,12 @@ func (r *round) launch() error {
 	if err != nil || len(r.up.changes) == 0 {
 		return r.conclude(landed, err)
 	}
-	f := &flight{pending: r.up}
+	c := &client.CommitRequest{Changes: r.up.changes}
+	f := &flight{pending: r.up, request: c}
 	r.up.init(r.m.Options.Batch)
 	r.commits++
 	f.wait = r.m.Beside(func() {
-		if len(f.sent) > 0 {
-			if f.err = r.m.State.Apply(&state.SyncBatch{Sent: f.sent}); f.err != nil {
-				return
-			}
-		}
-		f.reply, f.err = r.m.Server.Commit(r.ctx, &client.CommitRequest{Changes: f.changes})
+		f.reply, f.err = r.m.commit(r.ctx, c, f.sent)
 	})
 	r.flying = f
 	return r.conclude(landed, nil)
@@ -89,6 +85,7 @@ func (r *round) answer() (*flight, error) {
 		}
 	}
 	r.batch.Answered = append(r.batch.Answered, f.sent...)
+	r.batch.Landed = append(r.batch.Landed, f.request.Key)
 	return f, fatal
 }
 

@@ -82,6 +82,43 @@ func TestOwnDeleteIsKnown(t *testing.T) {
 	want(t, "there", w.server.names(), "d=1")
 }
 
+// A delete that was given up does not arrive after the user has made the same again.
+func TestLateDelete(t *testing.T) {
+	w := calm(t, 1)
+	d := w.devices[0]
+	d.disk.put("e", "1")
+	d.disk.put("other", "2")
+	runs(t, w, 0, 0)
+	kept := d.disk.root.kids["e"]
+	delete(d.disk.root.kids, "e")
+	w.during = func(what string) {
+		if what == "commit" {
+			w.during = nil
+			panic(crash{})
+		}
+	}
+	d.looked = false
+	if _, err := w.sync(d); !errors.Is(err, errLost) {
+		t.Fatal(err)
+	}
+	keys, err := d.state().Aloft()
+	if err != nil || len(keys) != 1 {
+		t.Fatalf("%d commits are on their way, %v", len(keys), err)
+	}
+	n := w.server.child(w.server.root, "e")
+	d.disk.root.kids["e"] = kept
+	runs(t, w, 0, 0)
+	late := &client.CommitRequest{Key: keys[0], Changes: []client.Change{{Op: client.OpDelete, Node: n.Node, Expect: n.Version}}}
+	if _, err := w.server.once(late); client.CodeOf(err) != client.KeyReused {
+		t.Errorf("the delete that came late: %v", err)
+	}
+	runs(t, w, 0, 0)
+	want(t, "here", d.disk.names(), "e=1 other=2")
+	if keys, err := d.state().Aloft(); err != nil || len(keys) != 0 {
+		t.Errorf("%d commits are on their way, %v", len(keys), err)
+	}
+}
+
 // What another device has made is not ours because we once tried the same.
 func TestAnothersCommitIsNotOurs(t *testing.T) {
 	w := calm(t, 2)

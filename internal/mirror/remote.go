@@ -14,6 +14,9 @@ import (
 // records what was read up to it. Only what was asked for after the last commit was answered is read here, so an old
 // answer cannot bring back what a commit has removed. It says whether there is anything new.
 func (m *Mirror) follow(ctx context.Context) (news bool, err error) {
+	if err := m.overtake(ctx); err != nil {
+		return false, err
+	}
 	if !m.root.Listed {
 		return true, m.list(ctx)
 	}

@@ -233,7 +233,7 @@ func name(c *reconcile.Entry, place client.Place, expect int64) client.Change {
 
 // commitSet makes all changes in one commit. It answers with the server's set as it is then; nil: it has gone from the tree.
 func (r *round) commitSet(l, rem *reconcile.Entry, d *difference) (*reconcile.Entry, error) {
-	reply, err := r.m.Server.Commit(r.ctx, &client.CommitRequest{All: true, Changes: d.changes})
+	reply, err := r.commitAll(d.changes)
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +286,7 @@ func (r *round) stage(l, rem *reconcile.Entry, d *difference) (*reconcile.Entry,
 	changes = append(changes, client.Change{
 		Op: client.OpMove, Node: top.ID, Parent: client.Place{Node: d.parent}, Name: d.name, Expect: 0, ExpectNode: top.Version,
 	})
-	reply, err := r.m.Server.Commit(r.ctx, &client.CommitRequest{All: true, Changes: changes})
+	reply, err := r.commitAll(changes)
 	if err != nil {
 		return nil, err
 	}
@@ -328,7 +328,7 @@ func (r *round) stageSome(all []*reconcile.Entry, folder int64, hidden string) (
 		size += changeHeader + nameHeader*len(c.Name)
 		e.ID = 0
 	}
-	reply, err := r.m.Server.Commit(r.ctx, &client.CommitRequest{All: true, Changes: changes})
+	reply, err := r.commitAll(changes)
 	if err != nil {
 		return 0, err
 	}

@@ -15,6 +15,7 @@ type simMemory struct {
 	nodes     map[int64]state.SyncNode
 	news      map[int64]state.SyncNews
 	sent      map[state.SyncSent]bool
+	aloft     []state.SyncKey
 	problems  []state.SyncProblem
 	conflicts map[string]state.SyncConflict
 }
@@ -79,6 +80,8 @@ func (m *simMemory) Sent() (all []state.SyncSent, err error) {
 	return all, nil
 }
 
+func (m *simMemory) Aloft() ([]state.SyncKey, error) { return m.aloft, nil }
+
 func (m *simMemory) Problems() ([]state.SyncProblem, error) { return m.problems, nil }
 
 func (m *simMemory) Conflicts() (all []state.SyncConflict, err error) {
@@ -127,6 +130,8 @@ func (m *simMemory) Apply(b *state.SyncBatch) error {
 	for _, s := range b.Answered {
 		delete(m.sent, s)
 	}
+	m.aloft = append(slices.Clone(m.aloft), b.Launched...)
+	m.aloft = slices.DeleteFunc(m.aloft, func(key state.SyncKey) bool { return slices.Contains(b.Landed, key) })
 	for _, c := range b.Conflicts {
 		m.conflicts[c.Path] = c
 	}

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -29,14 +30,21 @@ type simServer struct {
 	past     map[proto.Hash]bool // contents that were named once
 	commits  int
 	late     []*client.CommitRequest // on their way, given up by who sent them
-	room     int                     // changes that are accepted before the quota is used up; -1: no limit
+	keys     map[client.Key]repeated
+	room     int // changes that are accepted before the quota is used up; -1: no limit
 	snapshot *simServer
+}
+
+// repeated is what the server keeps of a commit for its repetitions.
+type repeated struct {
+	request string
+	reply   *client.CommitReply
 }
 
 func newServer(w *world) *simServer {
 	s := &simServer{
 		w: w, uuid: "server", nodes: make(map[int64]*simNode), gone: make(map[int64]int64), epoch: 1,
-		held: make(map[proto.Hash]string), past: make(map[proto.Hash]bool), room: -1,
+		held: make(map[proto.Hash]string), past: make(map[proto.Hash]bool), keys: make(map[client.Key]repeated), room: -1,
 	}
 	home := s.add(0, "", client.Entry{Kind: client.KindFolder, Mode: 0o755})
 	s.root = s.add(home, "docs", client.Entry{Kind: client.KindFolder, Mode: 0o755})
@@ -59,7 +67,7 @@ func (s *simServer) save() *simServer {
 		one := *n
 		c.nodes[id] = &one
 	}
-	c.gone, c.held, c.past = maps.Clone(s.gone), maps.Clone(s.held), maps.Clone(s.past)
+	c.gone, c.held, c.past, c.keys = maps.Clone(s.gone), maps.Clone(s.held), maps.Clone(s.past), maps.Clone(s.keys)
 	c.late = nil
 	return &c
 }
@@ -104,6 +112,23 @@ func (s *simServer) below(id, top int64) bool {
 		id = n.Parent
 	}
 	return false
+}
+
+// once applies a commit that was not applied before.
+func (s *simServer) once(c *client.CommitRequest) (*client.CommitReply, error) {
+	request := fmt.Sprint(c.All, c.Changes)
+	if r, ok := s.keys[c.Key]; ok && c.Key != (client.Key{}) {
+		if r.request != request {
+			return nil, client.NewError("commit", client.KeyReused, "")
+		}
+		return r.reply, nil
+	}
+	reply := s.apply(c)
+	if reply == nil {
+		return nil, client.NewError("commit", client.Conflict, "")
+	}
+	s.keys[c.Key] = repeated{request, reply}
+	return reply, nil
 }
 
 func (s *simServer) apply(c *client.CommitRequest) *client.CommitReply {
@@ -342,15 +367,12 @@ func (l *line) Commit(ctx context.Context, c *client.CommitRequest) (*client.Com
 		}
 		return nil, err
 	}
-	reply := l.s.apply(c)
+	reply, refused := l.s.once(c)
 	l.s.w.mayCrash(l.name, "commit")
 	if err := l.s.w.point(l.name, "commit's reply"); err != nil {
 		return nil, err
 	}
-	if reply == nil {
-		return nil, &client.Error{Request: "commit", Code: client.Conflict}
-	}
-	return reply, nil
+	return reply, refused
 }
 
 func (l *line) Stat(ctx context.Context, node int64, path []string) (*client.StatReply, error) {

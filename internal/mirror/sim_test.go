@@ -121,7 +121,7 @@ func (w *world) spend(steps int, faults, backups, strangers bool) {
 	}
 	w.faults, w.meddle = 0, 0
 	for _, c := range w.server.late {
-		w.server.apply(c)
+		_, _ = w.server.once(c)
 	}
 	w.server.late = nil
 	w.note("peace")

@@ -143,7 +143,7 @@ func (w *world) someoneElse() {
 		c := w.server.late[0]
 		w.server.late = w.server.late[1:]
 		w.note("a late commit arrives")
-		w.server.apply(c)
+		_, _ = w.server.once(c)
 		return
 	}
 	if w.chance(4) && !w.nested && len(w.devices) > 1 {

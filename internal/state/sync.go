@@ -62,6 +62,9 @@ type SyncSent struct {
 	Hash   [32]byte
 }
 
+// SyncKey is the key of a commit, by which the server knows its repetitions.
+type SyncKey = [16]byte
+
 // SyncProblem is a name that could not be dealt with when it was last tried.
 type SyncProblem struct {
 	Path    string
@@ -87,6 +90,8 @@ type SyncBatch struct {
 	News      []SyncNews
 	Sent      []SyncSent
 	Answered  []SyncSent
+	Launched  []SyncKey // commits that are sent off
+	Landed    []SyncKey // those that were answered, or never will do anything
 	Conflicts []SyncConflict
 	Resolved  []string // conflicts that are none any more
 	Problems  *[]SyncProblem
@@ -95,7 +100,7 @@ type SyncBatch struct {
 
 // Empty says whether there is nothing to record.
 func (b *SyncBatch) Empty() bool {
-	return !b.Anew && len(b.Forget)+len(b.Nodes)+len(b.Settled)+len(b.News)+len(b.Sent)+len(b.Answered)+len(b.Conflicts)+len(b.Resolved) == 0 &&
+	return !b.Anew && len(b.Forget)+len(b.Nodes)+len(b.Settled)+len(b.News)+len(b.Sent)+len(b.Answered)+len(b.Launched)+len(b.Landed)+len(b.Conflicts)+len(b.Resolved) == 0 &&
 		b.Problems == nil && b.Root == nil
 }
 
@@ -143,7 +148,7 @@ func (s *State) Syncs() (all []SyncRoot, err error) {
 func (y *Sync) Drop() error {
 	return y.write(func(t db.Table) error {
 		for _, sql := range []string{
-			"DELETE FROM sync_node WHERE root = ?", "DELETE FROM sync_news WHERE root = ?", "DELETE FROM sync_sent WHERE root = ?",
+			"DELETE FROM sync_node WHERE root = ?", "DELETE FROM sync_news WHERE root = ?", "DELETE FROM sync_sent WHERE root = ?", "DELETE FROM sync_aloft WHERE root = ?",
 			"DELETE FROM sync_problem WHERE root = ?", "DELETE FROM sync_conflict WHERE root = ?", "DELETE FROM sync_root WHERE id = ?",
 		} {
 			if err := t.Run(sql, y.id); err != nil {

@@ -61,6 +61,35 @@ func (y *Sync) Sent() (all []SyncSent, err error) {
 	return all, err
 }
 
+// Aloft gives the keys of the commits that were sent off and not answered.
+func (y *Sync) Aloft() (keys []SyncKey, err error) {
+	err = y.read(func(t db.Table) error {
+		return t.Rows("SELECT key FROM sync_aloft WHERE root = ?", []any{y.id}, func(r *db.Row) error {
+			b := r.Bytes(0)
+			if len(b) != len(SyncKey{}) {
+				return errSent
+			}
+			keys = append(keys, SyncKey(b))
+			return nil
+		})
+	})
+	return keys, err
+}
+
+func (y *Sync) applyAloft(t db.Table, b *SyncBatch) error {
+	for _, key := range b.Launched {
+		if err := t.Run("INSERT OR IGNORE INTO sync_aloft (root, key) VALUES (?, ?)", y.id, key[:]); err != nil {
+			return err
+		}
+	}
+	for _, key := range b.Landed {
+		if err := t.Run("DELETE FROM sync_aloft WHERE root = ? AND key = ?", y.id, key[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (y *Sync) applySent(t db.Table, b *SyncBatch) error {
 	for some := range slices.Chunk(b.Sent, maxSent) {
 		var what []byte

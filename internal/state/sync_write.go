@@ -8,7 +8,7 @@ func (y *Sync) Apply(b *SyncBatch) error {
 		return nil
 	}
 	return y.write(func(t db.Table) error {
-		for _, step := range []func(t db.Table, b *SyncBatch) error{y.applyNodes, y.applyNews, y.applySent, y.applyPaths, y.applyRoot} {
+		for _, step := range []func(t db.Table, b *SyncBatch) error{y.applyNodes, y.applyNews, y.applySent, y.applyAloft, y.applyPaths, y.applyRoot} {
 			if err := step(t, b); err != nil {
 				return err
 			}

@@ -120,7 +120,7 @@ func onlyDeletes(changes []Change) bool {
 // refusals are what an entry may be refused with; any other error is the transaction's.
 var refusals = []error{
 	ErrNotFound, ErrConflict, ErrExists, ErrNotUploaded, ErrQuota, ErrNotFolder, ErrIsFolder, ErrNotEmpty, ErrHash,
-	ErrForbidden, ErrCycle, ErrRange,
+	ErrForbidden, ErrCycle, ErrRange, ErrSpoiled,
 }
 
 func refusal(err error) bool {

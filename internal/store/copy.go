@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 
 	"sluice/internal/db"
@@ -26,6 +27,9 @@ func (b *batch) copy(c *Change) (int64, int64, error) {
 	if err := expect(there, c.Expect); err != nil {
 		return 0, 0, err
 	}
+	if err := b.sound(n); err != nil {
+		return 0, 0, err
+	}
 	if there != nil {
 		return b.copyOver(n, there)
 	}
@@ -39,6 +43,21 @@ func (b *batch) copy(c *Change) (int64, int64, error) {
 		return b.insert(copied(n, parent, []byte(c.Name)))
 	}
 	return b.copyFolder(n, parent, []byte(c.Name))
+}
+
+// sound refuses to copy what is damaged: its bytes are wanted, not more names of it. Whoever has them sends them then, and so
+// heals it.
+func (b *batch) sound(top *db.Node) error {
+	damaged, err := b.tx.NamesOfDamaged(b.ns.ID)
+	if err != nil {
+		return err
+	}
+	for _, node := range damaged {
+		if below, err := b.reach.under(node, top.ID); err != nil || below {
+			return cmp.Or(err, ErrSpoiled)
+		}
+	}
+	return nil
 }
 
 // copied is a new node like n.

@@ -270,3 +270,38 @@ func TestHealOfManyNames(t *testing.T) {
 	audit(t, data, true)
 	wantContents(t, s, ann, shared, beside)
 }
+
+// What is damaged gets no more names by a copy: who has its bytes sends them, and heals it.
+func TestCopyOfDamaged(t *testing.T) {
+	data := newFolder(t, 0)
+	s := openSlot(t, data, 0, nil)
+	w := account(t, s, "ann")
+	good, bad := bytesOf(1, 5000), bytesOf(2, 5000)
+	if failed, err := put(s, w, good, bad); err != nil || failed != nil {
+		t.Fatal(failed, err)
+	}
+	f := mustApply(t, s, w, mkdirOf(w.Root, "a"), mkdirOf(w.Root, "b"))
+	mustApply(t, s, w, mkdirOf(f[0].Node, "deep"))
+	n := mustApply(t, s, w, fileOf(at(t, s, w, "a/deep").Node, "x", bad), fileOf(f[1].Node, "y", good))
+	rot(t, s, w, bad)
+	if r := scrub(t, s, ScrubConfig{}); r.Damaged != 1 {
+		t.Fatalf("%+v", r)
+	}
+	copies := func(node int64, name string) error {
+		return apply(t, s, w, Change{Op: OpCopy, Node: node, Parent: Place{Node: w.Root}, Name: name})[0].Err
+	}
+	for what, node := range map[string]int64{"the folder": f[0].Node, "the file": n[0].Node} {
+		if err := copies(node, what); !errors.Is(err, ErrSpoiled) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := copies(f[1].Node, "another"); err != nil {
+		t.Error(err)
+	}
+	if failed, err := put(s, w, bad); err != nil || failed != nil {
+		t.Fatal(failed, err)
+	}
+	if err := copies(f[0].Node, "healed"); err != nil {
+		t.Error(err)
+	}
+}

@@ -68,6 +68,13 @@ CREATE TABLE sync_sent (
   what BLOB    NOT NULL   -- one thing after another: folder, name and hash, as sync_sent.go writes them
 ) STRICT;
 
+-- The key of a commit whose reply has not come yet: it may still be on its way.
+CREATE TABLE sync_aloft (
+  root INTEGER NOT NULL REFERENCES sync_root ON DELETE CASCADE,
+  key  BLOB    NOT NULL,
+  PRIMARY KEY (root, key)
+) STRICT, WITHOUT ROWID;
+
 -- A name that could not be dealt with when it was last tried.
 CREATE TABLE sync_problem (
   root    INTEGER NOT NULL REFERENCES sync_root ON DELETE CASCADE,
