@@ -55,6 +55,35 @@ func TestOwnCommitIsKnown(t *testing.T) {
 	want(t, "there", w.server.names(), "f=3")
 }
 
+// The same where the server has to be listed anew, as it remembers no deletes that old.
+func TestOwnCommitsAreKnownInAListing(t *testing.T) {
+	w := calm(t, 1)
+	d := w.devices[0]
+	d.disk.put("f", "1")
+	d.disk.put("gone", "2")
+	runs(t, w, 0, 0)
+	d.disk.put("f", "3")
+	gone := d.disk.root.kids["gone"]
+	delete(d.disk.root.kids, "gone")
+	w.during = func(what string) {
+		if what == "commit's reply" && w.server.child(w.server.root, "gone") == nil {
+			w.during = nil
+			panic(crash{})
+		}
+	}
+	d.looked = false
+	if _, err := w.sync(d); !errors.Is(err, errLost) {
+		t.Fatal(err)
+	}
+	w.server.forgot = w.server.journal
+	d.disk.put("f", "4")
+	gone.ctime = w.tick()
+	d.disk.root.kids["gone"] = gone
+	runs(t, w, 0, 0)
+	want(t, "here", d.disk.names(), "f=4 gone=2")
+	want(t, "there", w.server.names(), "f=4 gone=2")
+}
+
 // Our own delete whose reply was lost is no other device's delete of what got that name since.
 func TestOwnDeleteIsKnown(t *testing.T) {
 	w := calm(t, 1)

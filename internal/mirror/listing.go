@@ -37,6 +37,7 @@ func (m *Mirror) list(ctx context.Context) error {
 	} else if sent, err := m.ours(); err != nil {
 		return err
 	} else {
+		m.recognize(agreed, listed, sent)
 		b.Answered = m.unmet(sent)
 	}
 	for _, id := range sorted(agreed) {
@@ -61,6 +62,26 @@ func (m *Mirror) list(ctx context.Context) error {
 	}
 	m.root, m.whole, m.own = root, true, own{reach: root.Journal}
 	return nil
+}
+
+// recognize makes agreed of what is listed what our own commits, whose replies were lost, have made of it.
+func (m *Mirror) recognize(agreed map[int64]state.SyncNode, listed map[int64]state.SyncEntry, own map[state.SyncSent]bool) {
+	if len(own) == 0 {
+		return
+	}
+	f := &following{m: m}
+	for _, id := range sorted(listed) {
+		n := state.SyncNews{SyncEntry: listed[id]}
+		a, found := agreed[id]
+		if row, ok := f.done(&n, &a, found, own); ok {
+			agreed[id] = row
+		}
+	}
+	for id := range agreed {
+		if _, found := listed[id]; !found && own[ownDelete(id)] {
+			delete(agreed, id)
+		}
+	}
 }
 
 // wentBack says what of the agreed nodes still counts when the server was restored from a backup: rule 6. What the server

@@ -43,6 +43,21 @@ func ownFile(parent int64, name string, l *reconcile.Entry) state.SyncSent {
 	return s
 }
 
+// done gives the agreed row that a node has by a commit of ours whose reply was lost; a is the one it had, if it was agreed. What
+// was done here since was done to that.
+func (f *following) done(n *state.SyncNews, a *state.SyncNode, agreed bool, own map[state.SyncSent]bool) (row state.SyncNode, ok bool) {
+	row, ok = f.made(n, own) // asked for in any case: what it holds is told by it
+	switch {
+	case own[state.SyncSent{Parent: n.Parent, Name: n.Name, Hash: n.Hash}]:
+		return file(n, a, own), true // here there was this content then: what there is now is to be looked at
+	case agreed && own[ownMove(n.ID, n.Parent, n.Name)]:
+		row = *a
+		row.Parent, row.Name = n.Parent, n.Name
+		return row, true
+	}
+	return row, ok && !agreed
+}
+
 // file gives the row of a content that we have put, with the file it was of here; was is what the node had.
 func file(n *state.SyncNews, was *state.SyncNode, sent map[state.SyncSent]bool) state.SyncNode {
 	row := state.SyncNode{SyncEntry: n.SyncEntry, Ino: was.Ino, Born: was.Born}

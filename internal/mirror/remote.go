@@ -279,10 +279,11 @@ func (f *following) row(b *state.SyncBatch, n state.SyncNews, own map[state.Sync
 	if err != nil {
 		return err
 	}
-	if !n.Deleted && agreed && own[ownMove(n.ID, n.Parent, n.Name)] {
-		// Our own move, whose reply was lost: what was done here since was done to what has this place.
-		a.Parent, a.Name = n.Parent, n.Name
-		b.Nodes = append(b.Nodes, a)
+	if !n.Deleted {
+		if row, ok := f.done(&n, &a, agreed, own); ok {
+			a, agreed = row, true
+			b.Nodes = append(b.Nodes, a)
+		}
 	}
 	switch {
 	case n.Deleted && !agreed:
@@ -292,21 +293,11 @@ func (f *following) row(b *state.SyncBatch, n state.SyncNews, own map[state.Sync
 		b.Forget, b.Settled = append(b.Forget, n.ID), append(b.Settled, n.ID)
 	case n.Deleted:
 		b.News = append(b.News, n)
-	case own[state.SyncSent{Parent: n.Parent, Name: n.Name, Hash: n.Hash}]:
-		// Our own commit, whose reply was lost: here there was this content then, what there is now is to be looked at.
-		b.Nodes = append(b.Nodes, file(&n, &a, own))
+	case agreed && same(&a.SyncEntry, &n.SyncEntry):
+		a.Version = n.Version
+		b.Nodes = append(b.Nodes, a)
 		b.Settled = append(b.Settled, n.ID)
 	default:
-		if row, ok := f.made(&n, own); ok && !agreed {
-			b.Nodes, b.Settled = append(b.Nodes, row), append(b.Settled, n.ID)
-			return nil
-		}
-		if agreed && same(&a.SyncEntry, &n.SyncEntry) {
-			a.Version = n.Version
-			b.Nodes = append(b.Nodes, a)
-			b.Settled = append(b.Settled, n.ID)
-			return nil
-		}
 		b.News = append(b.News, n)
 	}
 	return nil
