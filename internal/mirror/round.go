@@ -102,15 +102,20 @@ func todo(s reconcile.Step) bool {
 
 // look reads both sides and plans.
 func (m *Mirror) look(ctx context.Context) (*round, error) {
+	ahead := m.readAhead()
 	local, err := m.scan(ctx, nil)
+	rows := ahead()
 	if err != nil {
 		return nil, err
 	}
-	scanned := m.Now().UnixNano()
+	scanned, journal := m.Now().UnixNano(), m.root.Journal
 	if _, err := m.follow(ctx); err != nil {
 		return nil, err
 	}
-	if same, err := m.same(local); err != nil || same {
+	if m.root.Journal != journal {
+		rows = nil // some may have changed
+	}
+	if same, err := m.same(local, rows); err != nil || same {
 		return &round{m: m, ctx: ctx, scanned: scanned}, err
 	}
 	agreed, remote, leftovers, err := m.load()

@@ -6,10 +6,32 @@ import (
 	"sluice/internal/state"
 )
 
+// maxAhead bounds the agreed rows that are kept in memory while the folder is scanned.
+const maxAhead = 50_000
+
+// readAhead begins to read the agreed rows, beside a scan. The function waits for them; nil: they are to be read later.
+func (m *Mirror) readAhead() func() []state.SyncNode {
+	var rows []state.SyncNode
+	wait := m.Beside(func() {
+		n, _, err := m.State.Count()
+		if err != nil || n > maxAhead {
+			return
+		}
+		all := make([]state.SyncNode, 0, n)
+		if m.State.Nodes(func(n *state.SyncNode) { all = append(all, *n) }) == nil {
+			rows = all
+		}
+	})
+	return func() []state.SyncNode {
+		wait()
+		return rows
+	}
+}
+
 // same says whether all is as it was agreed, so that no trees need be made and compared to find nothing: the server has
 // told nothing that is not agreed, and every local entry has the facts of the agreed row at its place. What it cannot
-// tell from these is not the same.
-func (m *Mirror) same(local *reconcile.Tree) (bool, error) {
+// tell from these is not the same. The rows may have been read before; nil: they have not.
+func (m *Mirror) same(local *reconcile.Tree, rows []state.SyncNode) (bool, error) {
 	if sent, err := m.State.Sent(); err != nil || len(sent) > 0 {
 		return false, err
 	}
@@ -20,13 +42,13 @@ func (m *Mirror) same(local *reconcile.Tree) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	if rows, news, err := m.State.Count(); err != nil || news > 0 || rows != names {
+	if n, news, err := m.State.Count(); err != nil || news > 0 || n != names {
 		return false, err
 	}
 	at := map[int64]*reconcile.Entry{m.root.Node: local.Root}
 	waiting := make(map[int64][]state.SyncNode) // rows whose folder comes later
 	same := true
-	err := m.State.Nodes(func(n *state.SyncNode) {
+	each := func(n *state.SyncNode) {
 		for todo := []state.SyncNode{*n}; same && len(todo) > 0; {
 			n := &todo[len(todo)-1]
 			todo = todo[:len(todo)-1]
@@ -46,7 +68,14 @@ func (m *Mirror) same(local *reconcile.Tree) (bool, error) {
 				delete(waiting, n.ID)
 			}
 		}
-	})
+	}
+	var err error
+	if rows == nil {
+		err = m.State.Nodes(each)
+	}
+	for i := range rows {
+		each(&rows[i])
+	}
 	return same && len(waiting) == 0, err
 }
 
