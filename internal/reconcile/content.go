@@ -11,10 +11,11 @@ const (
 	yes
 )
 
-// edited says whether e's content is another one than a's was; a nil: it is new.
+// edited says whether e's content is another one than a's was; a nil: it is new. A file that was moved here over another one is
+// wanted here, also where both were equal: its own name is gone.
 func edited(e, a *Entry) answer {
 	switch {
-	case a == nil || e.Kind != a.Kind || e.Kind == proto.KindFile && e.Size != a.Size:
+	case a == nil || e.over || e.Kind != a.Kind || e.Kind == proto.KindFile && e.Size != a.Size:
 		return yes
 	case !e.Hashed || !a.Hashed:
 		return maybe

@@ -31,7 +31,7 @@ func Match(agreed, local *Tree) {
 }
 
 func unnumber(e *Entry) {
-	e.ID = 0
+	e.ID, e.over = 0, false
 	for _, c := range e.Children {
 		unnumber(c)
 	}
@@ -41,8 +41,9 @@ type matcher struct {
 	agreed, local *Tree
 	kin           map[*Entry]*Entry // local folders and their agreed ones
 
-	localFolders []*Entry // parents first, by name
-	localFiles   []*Entry // in no order
+	localFolders []*Entry          // parents first, by name
+	localFiles   []*Entry          // in no order
+	agreedFiles  map[identity]bool // nil: not asked for yet
 }
 
 // split lists what a local folder holds, all the way down.
@@ -183,6 +184,7 @@ func (m *matcher) files() {
 		// An editor replaces a file by renaming another one over it: the place says more than the inode.
 		if a != nil && class(a) == class(l) && !m.taken(a) {
 			m.pair(l, a)
+			l.over = l.Facts.Ino != a.Facts.Ino && l.Facts.Ino != 0 && m.known(l)
 		} else {
 			rest = append(rest, l)
 		}
@@ -208,6 +210,19 @@ func (m *matcher) files() {
 			m.pair(l, a)
 		}
 	}
+}
+
+// known says whether a local file is one that was agreed at another place.
+func (m *matcher) known(l *Entry) bool {
+	if m.agreedFiles == nil {
+		m.agreedFiles = make(map[identity]bool)
+		for _, a := range m.agreed.ByID {
+			if !a.IsFolder() && a.Facts.Ino != 0 {
+				m.agreedFiles[fileIdentity(a)] = true
+			}
+		}
+	}
+	return m.agreedFiles[fileIdentity(l)]
 }
 
 func fileIdentity(e *Entry) identity {

@@ -40,6 +40,9 @@ func TestMoves(t *testing.T) {
 		{"a file renamed in a folder that is renamed there", "mkdir d; put d/a 1", "mv d/a d/b", "mv d e", "e/ e/b=1", 0},
 		{"onto a name that is new there", "mkdir d; put d/a 1", "mv d e", "put e 2", "e (conflict laptop 2026-11-22)/ e (conflict laptop 2026-11-22)/a=1 e=2", 1},
 		{"a folder onto a new folder there", "mkdir d; put d/a 1", "mv d e", "mkdir e; put e/b 2", "e (conflict laptop 2026-11-22)/ e (conflict laptop 2026-11-22)/a=1 e/ e/b=2", 1},
+		{"onto an equal one, which was changed there", "put a 1; put b 1", "rm b; mv a b", "put b 2", "b (conflict laptop 2026-11-22)=1 b=2", 1},
+		{"onto an equal one, which was deleted there", "put a 1; put b 1", "rm b; mv a b", "rm b", "b=1", 0},
+		{"onto an equal one", "put a 1; put b 1", "rm b; mv a b", "", "b=1", 0},
 		{"onto a name that is free by then", "put a 1; put b 2", "rm a; put c 3", "rm a; mv b a", "a=2 c=3", 0},
 	})
 }

@@ -35,6 +35,7 @@ type Entry struct {
 	Excluded bool // an ignored name, or one that cannot be kept: neither side's is touched
 	Part     bool // a folder whose children are not all in the tree: what is missing below it is simply not looked at
 
+	over bool  // local: a file that was agreed elsewhere and was moved over what had this place
 	mark int32 // which node of the last Plan it is part of: one goroutine at a time plans with a tree
 }
 
