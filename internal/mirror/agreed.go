@@ -31,11 +31,17 @@ func (r *round) settle(l, rem *reconcile.Entry) {
 	} else if placed && (a.Name != rem.Name || a.Parent.ID != rem.Parent.ID) && !r.hang(a, rem) {
 		return
 	}
+	was := a.Facts.Mtime
+	// A time that was changed here and is not agreed yet is told by its facts: they must not become those of what is agreed.
+	retimed := !meta && l.Mtime != a.Mtime && l.Facts.Mtime != was
 	if content {
 		a.Kind, a.Hash, a.Hashed, a.Size = rem.Kind, rem.Hash, rem.Hashed, rem.Size
 		a.Facts = l.Facts
 	} else if l.Kind == a.Kind && l.Hashed && l.Hash == a.Hash {
 		a.Facts = l.Facts // moved or set by us: its content is still what was agreed
+	}
+	if retimed {
+		a.Facts.Mtime = was
 	}
 	if meta {
 		a.Mode, a.Mtime = rem.Mode, rem.Mtime

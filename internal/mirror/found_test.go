@@ -55,6 +55,33 @@ func TestOwnCommitIsKnown(t *testing.T) {
 	want(t, "there", w.server.names(), "f=3")
 }
 
+// A file's new time is not forgotten when the process ends between its move and the time, which are two commits.
+func TestTimeOfAMovedFile(t *testing.T) {
+	w := calm(t, 1)
+	d := w.devices[0]
+	d.disk.put("e", "1")
+	d.disk.put("other", "2")
+	runs(t, w, 0, 0)
+	n := d.disk.root.kids["e"]
+	delete(d.disk.root.kids, "e")
+	d.disk.root.kids["f"] = n
+	n.mtime, n.ctime = w.tick(), w.tick()
+	w.during = func(what string) {
+		if what == "commit" && w.server.child(w.server.root, "f") != nil {
+			w.during = nil
+			panic(crash{})
+		}
+	}
+	d.looked = false
+	if _, err := w.sync(d); !errors.Is(err, errLost) {
+		t.Fatal(err)
+	}
+	runs(t, w, 0, 0)
+	if there := w.server.child(w.server.root, "f"); there.Mtime != n.mtime {
+		t.Errorf("the server has the time %d, not %d", there.Mtime, n.mtime)
+	}
+}
+
 // The same where the server has to be listed anew, as it remembers no deletes that old.
 func TestOwnCommitsAreKnownInAListing(t *testing.T) {
 	w := calm(t, 1)
