@@ -33,15 +33,11 @@ func TestDeletedStaysDeleted(t *testing.T) {
 	want(t, "the server", w.server.names(), "rest=1")
 }
 
-// Our own commit whose reply was lost is no other device's edit, though the file was edited since.
-func TestOwnCommitIsKnown(t *testing.T) {
-	w := calm(t, 1)
-	d := w.devices[0]
-	d.disk.put("f", "1")
-	runs(t, w, 0, 0)
-	d.disk.put("f", "2")
+// dies lets a device sync until the process ends, at the first call of an engine that is meant.
+func dies(t *testing.T, w *world, d *simDevice, meant func(what string) bool) {
+	t.Helper()
 	w.during = func(what string) {
-		if what == "commit's reply" {
+		if meant(what) {
 			w.during = nil
 			panic(crash{})
 		}
@@ -49,6 +45,16 @@ func TestOwnCommitIsKnown(t *testing.T) {
 	if _, err := w.sync(d); !errors.Is(err, errLost) {
 		t.Fatal(err)
 	}
+}
+
+// Our own commit whose reply was lost is no other device's edit, though the file was edited since.
+func TestOwnCommitIsKnown(t *testing.T) {
+	w := calm(t, 1)
+	d := w.devices[0]
+	d.disk.put("f", "1")
+	runs(t, w, 0, 0)
+	d.disk.put("f", "2")
+	dies(t, w, d, func(what string) bool { return what == "commit's reply" })
 	d.disk.put("f", "3")
 	runs(t, w, 0, 0)
 	want(t, "here", d.disk.names(), "f=3")
@@ -66,16 +72,8 @@ func TestTimeOfAMovedFile(t *testing.T) {
 	delete(d.disk.root.kids, "e")
 	d.disk.root.kids["f"] = n
 	n.mtime, n.ctime = w.tick(), w.tick()
-	w.during = func(what string) {
-		if what == "commit" && w.server.child(w.server.root, "f") != nil {
-			w.during = nil
-			panic(crash{})
-		}
-	}
 	d.looked = false
-	if _, err := w.sync(d); !errors.Is(err, errLost) {
-		t.Fatal(err)
-	}
+	dies(t, w, d, func(what string) bool { return what == "commit" && w.server.child(w.server.root, "f") != nil })
 	runs(t, w, 0, 0)
 	if there := w.server.child(w.server.root, "f"); there.Mtime != n.mtime {
 		t.Errorf("the server has the time %d, not %d", there.Mtime, n.mtime)
@@ -92,16 +90,10 @@ func TestOwnCommitsAreKnownInAListing(t *testing.T) {
 	d.disk.put("f", "3")
 	gone := d.disk.root.kids["gone"]
 	delete(d.disk.root.kids, "gone")
-	w.during = func(what string) {
-		if what == "commit's reply" && w.server.child(w.server.root, "gone") == nil {
-			w.during = nil
-			panic(crash{})
-		}
-	}
 	d.looked = false
-	if _, err := w.sync(d); !errors.Is(err, errLost) {
-		t.Fatal(err)
-	}
+	dies(t, w, d, func(what string) bool {
+		return what == "commit's reply" && w.server.child(w.server.root, "gone") == nil
+	})
 	w.server.forgot = w.server.journal
 	d.disk.put("f", "4")
 	gone.ctime = w.tick()
@@ -121,16 +113,8 @@ func TestOwnDeleteIsKnown(t *testing.T) {
 	n := d.disk.root.kids["d"]
 	d.disk.root.kids = map[string]*inode{"e": n}
 	n.ctime = w.tick()
-	w.during = func(what string) {
-		if what == "commit's reply" && w.server.child(w.server.root, "d") == nil {
-			w.during = nil
-			panic(crash{})
-		}
-	}
 	d.looked = false
-	if _, err := w.sync(d); !errors.Is(err, errLost) {
-		t.Fatal(err)
-	}
+	dies(t, w, d, func(what string) bool { return what == "commit's reply" && w.server.child(w.server.root, "d") == nil })
 	d.disk.root.kids = map[string]*inode{"d": n}
 	n.ctime = w.tick()
 	runs(t, w, 0, 0)
@@ -147,16 +131,8 @@ func TestLateDelete(t *testing.T) {
 	runs(t, w, 0, 0)
 	kept := d.disk.root.kids["e"]
 	delete(d.disk.root.kids, "e")
-	w.during = func(what string) {
-		if what == "commit" {
-			w.during = nil
-			panic(crash{})
-		}
-	}
 	d.looked = false
-	if _, err := w.sync(d); !errors.Is(err, errLost) {
-		t.Fatal(err)
-	}
+	dies(t, w, d, func(what string) bool { return what == "commit" })
 	keys, err := d.state().Aloft()
 	if err != nil || len(keys) != 1 {
 		t.Fatalf("%d commits are on their way, %v", len(keys), err)
@@ -183,15 +159,7 @@ func TestAnothersCommitIsNotOurs(t *testing.T) {
 	runs(t, w, 0, 0, 1)
 	ends := func(at string) {
 		t.Helper()
-		w.during = func(what string) {
-			if what == at {
-				w.during = nil
-				panic(crash{})
-			}
-		}
-		if _, err := w.sync(a); !errors.Is(err, errLost) {
-			t.Fatal(err)
-		}
+		dies(t, w, a, func(what string) bool { return what == at })
 	}
 	a.disk.put("e", "2")
 	ends("commit")

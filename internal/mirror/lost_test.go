@@ -58,15 +58,7 @@ func TestOwnMoveIsKnown(t *testing.T) {
 				}
 				runs(t, w, 0, 0, 1)
 				a.disk.move(c.first, "b")
-				w.during = func(what string) {
-					if what == "commit's reply" {
-						w.during = nil
-						panic(crash{})
-					}
-				}
-				if _, err := w.sync(a); !errors.Is(err, errLost) {
-					t.Fatal(err)
-				}
+				dies(t, w, a, func(what string) bool { return what == "commit's reply" })
 				c.then(a.disk)
 				runs(t, w, 0, 0, 1)
 				want(t, "A", a.disk.names(), c.want)
@@ -100,15 +92,7 @@ func TestOwnMkdirIsKnown(t *testing.T) {
 			}
 			a.disk.put("d/x", "1")
 			a.disk.put("d/e/y", "1")
-			w.during = func(what string) {
-				if what == "commit's reply" {
-					w.during = nil
-					panic(crash{})
-				}
-			}
-			if _, err := w.sync(a); !errors.Is(err, errLost) {
-				t.Fatal(err)
-			}
+			dies(t, w, a, func(what string) bool { return what == "commit's reply" })
 			c.then(a.disk)
 			runs(t, w, 0, 0, 1)
 			want(t, "A", a.disk.names(), c.want)
