@@ -21,6 +21,9 @@ for file in $(grep -rlE '^func Fuzz' --include='*_test.go' internal cmd); do
   for target in $(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$file"); do
     echo "fuzz $package $target for $FUZZTIME"
     # Up to Go 1.26 the end of -fuzztime is a failure now and then, without an input (go.dev/issue/75804): once more, then.
-    run "$package" "$target" || { deadline && run "$package" "$target"; }
+    if ! run "$package" "$target"; then
+      deadline || exit 1
+      run "$package" "$target" || exit 1
+    fi
   done
 done
