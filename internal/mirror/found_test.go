@@ -122,6 +122,32 @@ func TestOwnDeleteIsKnown(t *testing.T) {
 	want(t, "there", w.server.names(), "d=1")
 }
 
+// Our own commit, whose reply was lost and over which another device has put something else by now, is what both sides had last:
+// a file that is moved back to where it was before is an edit, not what was agreed once.
+func TestOwnCommitThatWasReplaced(t *testing.T) {
+	w := calm(t, 2)
+	a, b := w.devices[0], w.devices[1]
+	b.disk.put("a", "1")
+	b.disk.put("d", "2")
+	runs(t, w, 0, 1, 0)
+	kids := b.disk.root.kids
+	kids["a"], kids["d"] = kids["d"], kids["a"]
+	b.looked = false
+	dies(t, w, b, func(what string) bool { return what == "commit's reply" })
+	runs(t, w, 0, 0)
+	a.disk.put("a", "3")
+	runs(t, w, 0, 0)
+	kids = b.disk.root.kids
+	kids["a"] = kids["d"]
+	delete(kids, "d")
+	b.looked = false
+	runs(t, w, client.ExitConflicts, 1)
+	runs(t, w, 0, 0, 1)
+	const all = "a=3 a (conflict B 2023-11-14)=1"
+	want(t, "A", a.disk.names(), all)
+	want(t, "B", b.disk.names(), all)
+}
+
 // A delete that was given up does not arrive after the user has made the same again.
 func TestLateDelete(t *testing.T) {
 	w := calm(t, 1)

@@ -43,6 +43,11 @@ func ownFile(parent int64, name string, l *reconcile.Entry) state.SyncSent {
 	return s
 }
 
+// isPut says whether a content was sent under a name: what the others have in place of a hash ends with zeros.
+func isPut(s state.SyncSent) bool {
+	return s.Name != "" && s.Parent != 0 && binary.BigEndian.Uint64(s.Hash[24:]) != 0
+}
+
 // done gives the agreed row that a node has by a commit of ours whose reply was lost; a is the one it had, if it was agreed. What
 // was done here since was done to that.
 func (f *following) done(n *state.SyncNews, a *state.SyncNode, agreed bool, own map[state.SyncSent]bool) (row state.SyncNode, ok bool) {

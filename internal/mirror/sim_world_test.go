@@ -25,7 +25,6 @@ type world struct {
 	devices []*simDevice
 	log     []string
 	fail    string // the first thing that went wrong
-	left    string // what is among the server's versions only in the end
 
 	sets     []string            // names of folders that are sets
 	setBatch int                 // changes of a set in one commit; 0: as always
