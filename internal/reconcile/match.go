@@ -20,7 +20,7 @@ type identity struct {
 // Match gives the entries of local the numbers of the agreed ones they are, whatever numbers they had, and the hashes of
 // those that have not been touched. What is left without a number is new.
 func Match(agreed, local *Tree) {
-	m := matcher{agreed: agreed, local: local, kin: make(map[*Entry]*Entry)}
+	m := matcher{agreed: agreed, local: local, kin: make(map[*Entry]*Entry), hidden: make(map[identity]*Entry)}
 	local.ByID = make(map[int64]*Entry, len(agreed.ByID))
 	unnumber(local.Root)
 	m.split(local.Root)
@@ -44,6 +44,10 @@ type matcher struct {
 	localFolders []*Entry          // parents first, by name
 	localFiles   []*Entry          // in no order
 	agreedFiles  map[identity]bool // nil: not asked for yet
+
+	// Files that are remembered at a place at which another one is remembered too: a crash took what the second move of an
+	// exchange had remembered.
+	hidden map[identity]*Entry
 }
 
 // split lists what a local folder holds, all the way down.
@@ -99,12 +103,14 @@ func (m *matcher) halfway(agreed *Tree) {
 // folders first, for files are looked for in the folders that have been found.
 func (m *matcher) folders() {
 	born, unborn := make(map[identity]*Entry), make(map[identity]*Entry)
-	// By number, not from the root: two may be remembered at one place, where a crash took what the second move of an
-	// exchange had remembered.
 	var agreed []*Entry
-	for _, a := range m.agreed.ByID {
-		if a.IsFolder() && a.Facts.Ino != 0 {
+	for _, a := range m.agreed.ByID { // not from the root, where one may hide another
+		switch {
+		case a.Facts.Ino == 0:
+		case a.IsFolder():
 			agreed = append(agreed, a)
+		case a.Parent.Children[a.Name] != a:
+			m.hidden[fileIdentity(a)] = a
 		}
 	}
 	slices.SortFunc(agreed, func(a, b *Entry) int { return cmp.Compare(a.ID, b.ID) })
@@ -180,6 +186,9 @@ func (m *matcher) files() {
 		var a *Entry
 		if parent := m.kin[l.Parent]; parent != nil {
 			a = parent.Children[l.Name]
+			if b := m.hidden[fileIdentity(l)]; b != nil && b.Parent == parent && b.Name == l.Name {
+				a = b
+			}
 		}
 		// An editor replaces a file by renaming another one over it: the place says more than the inode.
 		if a != nil && class(a) == class(l) && !m.taken(a) {
