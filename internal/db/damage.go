@@ -65,14 +65,13 @@ func (tx *Tx) Retire(content int64) (bool, error) {
 // However many names it has, they change at once. That is seldom, as small contents have HealInSegment, and a name takes some
 // 10 µs.
 func (tx *Tx) Heal(retired, twin int64) error {
-	for _, sql := range []string{
+	err := tx.runEach([]string{
 		`UPDATE node SET content = ?2 WHERE content = CAST(?1 AS INTEGER)`,
 		`UPDATE past SET content = ?2 WHERE content = CAST(?1 AS INTEGER)`,
 		`UPDATE hold SET content = ?2 WHERE content = CAST(?1 AS INTEGER)`,
-	} {
-		if err := tx.run(sql, retired, twin); err != nil {
-			return err
-		}
+	}, retired, twin)
+	if err != nil {
+		return err
 	}
 	for _, id := range []int64{retired, twin} { // no trigger sees holds change
 		if err := tx.RecountReferences(id); err != nil {

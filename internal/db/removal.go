@@ -52,26 +52,20 @@ func (tx *Tx) DeleteMomentsOf(namespace int64, limit int) (int, error) {
 // DeleteAccount ends the removal of an account: its namespace, of which only the root is left, and its own row, with what
 // a request that was on its way has still brought it. The triggers doom what nobody else refers to.
 func (tx *Tx) DeleteAccount(a *Account) error {
-	for _, sql := range []string{
+	err := tx.runEach([]string{
 		`DELETE FROM device WHERE account = CAST(? AS INTEGER)`,
 		`DELETE FROM upload WHERE account = CAST(? AS INTEGER)`,
 		`DELETE FROM hold WHERE account = CAST(? AS INTEGER)`,
 		`DELETE FROM repeat WHERE account = CAST(? AS INTEGER)`,
 		`DELETE FROM account WHERE id = CAST(? AS INTEGER)`,
-	} {
-		if err := tx.run(sql, a.ID); err != nil {
-			return err
-		}
+	}, a.ID)
+	if err != nil {
+		return err
 	}
-	for _, sql := range []string{
+	return tx.runEach([]string{
 		`DELETE FROM past WHERE namespace = CAST(? AS INTEGER)`,
 		`DELETE FROM node WHERE namespace = CAST(? AS INTEGER)`,
 		`DELETE FROM moment WHERE namespace = CAST(? AS INTEGER)`,
 		`DELETE FROM namespace WHERE id = CAST(? AS INTEGER)`,
-	} {
-		if err := tx.run(sql, a.Namespace); err != nil {
-			return err
-		}
-	}
-	return nil
+	}, a.Namespace)
 }

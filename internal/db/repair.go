@@ -57,15 +57,10 @@ func (tx *Tx) AdoptOrphan(node int64) (name string, done bool, err error) {
 
 // DropStray removes chunk and probe rows of a content that is not there.
 func (tx *Tx) DropStray(content int64) error {
-	for _, sql := range []string{
+	return tx.runEach([]string{
 		`DELETE FROM chunk WHERE content = CAST(?1 AS INTEGER) AND NOT EXISTS (SELECT 1 FROM content WHERE id = CAST(?1 AS INTEGER))`,
 		`DELETE FROM probe WHERE content = CAST(?1 AS INTEGER) AND NOT EXISTS (SELECT 1 FROM content WHERE id = CAST(?1 AS INTEGER))`,
-	} {
-		if err := tx.run(sql, content); err != nil {
-			return err
-		}
-	}
-	return nil
+	}, content)
 }
 
 // ForgetChunk notes that a chunk of an unfinished content is not present after all.

@@ -37,6 +37,16 @@ func (tx *Tx) exec(sql string, args ...any) (affected, lastID int64, err error) 
 	return affected, lastID, nil
 }
 
+// runEach runs statements of the same arguments, one after the other.
+func (tx *Tx) runEach(list []string, args ...any) error {
+	for _, sql := range list {
+		if err := tx.run(sql, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // run is exec for those who ask neither count nor rowid: binding and stepping are one call into C, which halves the
 // cost of a small statement.
 func (tx *Tx) run(sql string, args ...any) error {

@@ -14,7 +14,7 @@ import (
 // server are killed in the middle: it is whole on all devices, and the same.
 func TestSyncWatchesRepositories(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not there")
+		t.Skip("git is not there: apt-get install git")
 	}
 	t.Parallel()
 	rounds := 1

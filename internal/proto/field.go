@@ -79,7 +79,7 @@ func walk(c *cursor, fields []field, set func(name string, v *value)) (seen uint
 	for first := true; c.more('}', first); first = false {
 		i, name := c.key(fields, last+1)
 		if i < 0 {
-			return seen, Errorf(BadHeader, "unknown field %q", cut(name, 32))
+			return seen, Errorf(BadHeader, "unknown field %q", Cut(name, 32))
 		}
 		if seen&(1<<i) != 0 {
 			return seen, Errorf(BadHeader, "field %s twice", name)

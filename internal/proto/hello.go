@@ -75,7 +75,7 @@ func (x *Hello) Append(b []byte) []byte {
 		b = appendText(b, "token", x.Token)
 	}
 	if x.Agent != "" {
-		b = appendText(b, "agent", cut(x.Agent, MaxAgent))
+		b = appendText(b, "agent", Cut(x.Agent, MaxAgent))
 	}
 	return closeObject(b)
 }
@@ -121,7 +121,7 @@ func (x *HelloReply) Append(b []byte) []byte {
 	b = appendInt(append(b, '{'), "version", int64(x.Version))
 	b = appendText(b, "server", x.Server)
 	if x.Agent != "" {
-		b = appendText(b, "agent", cut(x.Agent, MaxAgent))
+		b = appendText(b, "agent", Cut(x.Agent, MaxAgent))
 	}
 	if x.Account != "" {
 		b = appendNameField(b, "account", x.Account)

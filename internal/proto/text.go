@@ -41,7 +41,7 @@ func appendMessage(b []byte, s string) []byte {
 	if !utf8.ValidString(s) || hasControl(s) {
 		s = Terminal(s[:min(len(s), MaxMessage)])
 	}
-	return appendText(b, "message", cut(s, MaxMessage))
+	return appendText(b, "message", Cut(s, MaxMessage))
 }
 
 // hasControl finds control characters: what ends in logs and on terminals must not move the cursor.
@@ -55,13 +55,15 @@ func hasControl(s string) bool {
 	return false
 }
 
-// cut shortens s to at most n bytes without splitting a character.
-func cut(s string, n int) string {
+// Cut is the beginning of s of at most n bytes, without a character cut in two; of what is no text, n bytes.
+func Cut(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
+	for i := n; i > n-utf8.UTFMax && i > 0; i-- {
+		if utf8.RuneStart(s[i]) {
+			return s[:i]
+		}
 	}
 	return s[:n]
 }

@@ -3,13 +3,13 @@ package reconcile
 import (
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"sluice/internal/proto"
 )
 
 const (
-	maxName   = 255 // bytes of a name
-	maxLabel  = 64  // of a device's name in one
-	maxSuffix = 32  // of what counts as a suffix
+	maxLabel  = 64 // of a device's name in one
+	maxSuffix = 32 // of what counts as a suffix
 )
 
 // ConflictName is the name of this device's version: "name (conflict DEVICE DATE).ext", with a number where that is taken.
@@ -19,13 +19,13 @@ func ConflictName(name string, folder bool, device, date string, taken func(stri
 	if i := strings.LastIndexByte(name, '.'); !folder && i > 0 && len(name)-i > 1 && len(name)-i <= maxSuffix {
 		stem, suffix = name[:i], name[i:]
 	}
-	label := " (conflict " + cut(clean(device), maxLabel) + " " + cut(clean(date), maxLabel)
+	label := " (conflict " + proto.Cut(clean(device), maxLabel) + " " + proto.Cut(clean(date), maxLabel)
 	for n := 1; ; n++ {
 		end := ")" + suffix
 		if n > 1 {
 			end = " " + strconv.Itoa(n) + end
 		}
-		if try := cut(stem, maxName-len(label)-len(end)) + label + end; !taken(try) {
+		if try := proto.Cut(stem, proto.MaxName-len(label)-len(end)) + label + end; !taken(try) {
 			return try
 		}
 	}
@@ -39,19 +39,6 @@ func clean(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// cut is the beginning of s of at most n bytes, without a character cut in two.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for i := n; i > n-utf8.UTFMax && i > 0; i-- {
-		if utf8.RuneStart(s[i]) {
-			return s[:i]
-		}
-	}
-	return s[:n] // it is no text
 }
 
 // setAside gives n's local entry a conflict name in the folder where it is.

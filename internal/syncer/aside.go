@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
@@ -51,7 +50,7 @@ func (t *temps) asideOfSet(was *reconcile.Entry, ours uint64, name string) *asid
 // temp is the hidden name.
 func (a *aside) temp() string {
 	s := fmt.Sprintf("%s%s,%d,%x,%x,%x,%x,", asidePrefix, a.run, a.kind, a.ino, uint64(a.time), a.mark, a.ours)
-	return s + cutName(a.name, maxNameBytes-len(s))
+	return s + proto.Cut(a.name, proto.MaxName-len(s))
 }
 
 // asideNamed reads a hidden name.
@@ -74,6 +73,12 @@ func asideNamed(temp string) (a aside, ok bool) {
 // meant says whether what has the hidden name is what was to be put aside. (A rename changes its ctime.)
 func (a *aside) meant(now *Node) bool {
 	return now.Kind == a.kind && now.Ino == a.ino && now.Mtime == a.time && (a.kind != proto.KindFile || uint64(now.Size) == a.mark)
+}
+
+// isMeant looks at what has the hidden name.
+func (a *aside) isMeant(fd int) bool {
+	var now Node
+	return statName(fd, a.temp(), &now) == nil && a.meant(&now)
 }
 
 // settle does what an earlier life did not come to: what was meant is removed, and so is what was to come in its place; what
@@ -130,17 +135,4 @@ func appendMark(b []byte, folder *reconcile.Entry) []byte {
 		}
 	}
 	return b
-}
-
-// cutName cuts a name to so many bytes, if it can between two characters.
-func cutName(name string, most int) string {
-	if len(name) <= most {
-		return name
-	}
-	for i := most; i > most-utf8.UTFMax; i-- {
-		if utf8.RuneStart(name[i]) {
-			return name[:i]
-		}
-	}
-	return name[:most]
 }

@@ -11,6 +11,8 @@ import (
 
 	"sluice/internal/mirror"
 	"sluice/internal/reconcile"
+
+	"sluice/internal/proto"
 )
 
 // earlier gives names as a run before this one did.
@@ -155,8 +157,8 @@ func TestAsideNames(t *testing.T) {
 		names.asideOf(&Node{Kind: 1}, 1<<64-1, strings.Repeat("x", 255)),
 	} {
 		got, ok := asideNamed(a.temp())
-		a.name = cutName(a.name, len(got.name))
-		if len(a.temp()) > maxNameBytes || !ok || got != *a || len(got.name) < min(5, len(a.name)) || !isTemp(a.temp()) || names.made(a.temp()) {
+		a.name = proto.Cut(a.name, len(got.name))
+		if len(a.temp()) > proto.MaxName || !ok || got != *a || len(got.name) < min(5, len(a.name)) || !isTemp(a.temp()) || names.made(a.temp()) {
 			t.Errorf("%q: %+v, want %+v", a.temp(), got, *a)
 		}
 	}

@@ -255,11 +255,12 @@ func (f *Folder) Delete(path string, was *reconcile.Entry) error {
 }
 
 func (f *Folder) removeFile(fd int, name string, was *Node) error {
-	old := f.temps.asideOf(was, 0, name).temp()
+	a := f.temps.asideOf(was, 0, name)
+	old := a.temp()
 	if err := renameNew(fd, name, fd, old); err != nil {
 		return err
 	}
-	if !stillThat(fd, old, was) {
+	if !a.isMeant(fd) {
 		return putBack(fd, old, name)
 	}
 	return unix.Unlinkat(fd, old, 0)

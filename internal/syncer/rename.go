@@ -73,7 +73,7 @@ func (t *temps) renameOver(fd int, temp, name string, was *Node, ours uint64) er
 	err := unix.Renameat2(fd, old, fd, name, unix.RENAME_EXCHANGE)
 	switch {
 	case err == nil:
-		if stillThat(fd, old, was) {
+		if a.isMeant(fd) {
 			return unix.Unlinkat(fd, old, 0)
 		}
 		_ = unix.Renameat2(fd, old, fd, name, unix.RENAME_EXCHANGE) // back with it
@@ -99,7 +99,7 @@ func putBack(fd int, temp, name string) error {
 	err := renameNew(fd, temp, fd, name)
 	for n := 1; errors.Is(err, errMeanwhile) && n < 100; n++ {
 		suffix := fmt.Sprintf(" (kept %d)", n)
-		err = renameNew(fd, temp, fd, cutName(name, maxNameBytes-len(suffix))+suffix)
+		err = renameNew(fd, temp, fd, proto.Cut(name, proto.MaxName-len(suffix))+suffix)
 	}
 	if err != nil {
 		return fmt.Errorf("%w %s now: %w", errPutAside, temp, err)
@@ -109,13 +109,3 @@ func putBack(fd int, temp, name string) error {
 
 // errPutAside says that a temporary name holds what is somebody's. The next scan tries to give it back its own.
 var errPutAside = errors.New("it was changed here meanwhile, and is called")
-
-// maxNameBytes is the longest name of a file on Linux (NAME_MAX).
-const maxNameBytes = 255
-
-// stillThat says whether a name that was renamed a moment ago is what it was taken for. (A rename changes its ctime.)
-func stillThat(fd int, name string, was *Node) bool {
-	var now Node
-	return statName(fd, name, &now) == nil && now.Kind == was.Kind && now.Ino == was.Ino && now.Mtime == was.Mtime &&
-		(now.Kind != proto.KindFile || now.Size == was.Size)
-}
