@@ -10,7 +10,7 @@
 //	D6  a failing sync                                     sync_test.go, sync_change_test.go
 //	D7  a full disk                                        full_test.go
 //	L3  reloads under load                                 internal/e2e: reload_config_test.go, reload_load_test.go
-//	D8  bits that rot                                      rot_test.go
+//	D8  bits that rot                                      rot_test.go, rot_ways_test.go
 //	L4  a storm on the database                            storm_test.go
 //	L5  leaks                                              leak_test.go
 //	R1  dead peers                                         dead_test.go

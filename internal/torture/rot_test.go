@@ -1,11 +1,11 @@
 package torture
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,14 +51,7 @@ func TestBitRot(t *testing.T) {
 		r.flip(s.data, client.Sum(contents[i]), int64(at), byte(1)<<random.IntN(8))
 		flipped[client.Sum(contents[i])] = true
 	}
-	scrub := func(clean bool, want string) {
-		r.Helper()
-		out, err := exec.Command(program(r.T, "real"), "scrub", "--limit-rate", "none", "--json", "--data", s.data).Output()
-		if (err == nil) != clean || !strings.Contains(string(out), want) {
-			r.Fatalf("scrub: %v: %.300s; wanted %s", err, out, want)
-		}
-	}
-	scrub(false, `"damaged":`+strconv.Itoa(rotten)+`,`)
+	s.scrub(rotten, 0)
 	time.Sleep(1100 * time.Millisecond) // what a worker remembers is believed for a second
 	for _, b := range contents {
 		_, err := w.Write(w.frame(proto.TypeGet, (&proto.Get{Hash: client.Sum(b), Length: -1}).Append(nil), nil))
@@ -77,7 +70,7 @@ func TestBitRot(t *testing.T) {
 	for _, i := range bad {
 		send(contents[i])
 	}
-	scrub(true, `"damaged":0,"known":0,`)
+	s.scrub(0, 0)
 	for _, i := range bad {
 		r.readBack(w, contents[i])
 	}
@@ -89,13 +82,40 @@ func TestBitRot(t *testing.T) {
 	r.Logf("%d of %d contents were damaged and found, refused and healed", rotten, all)
 }
 
-// flip changes a bit of a content where it lies.
-func (r *round) flip(data string, hash proto.Hash, at int64, bit byte) {
+// scrub reads everything again beside the server: so many contents are found damaged now, so many were known to be.
+func (s *server) scrub(damaged, known int) {
+	s.Helper()
+	out, code := s.command("scrub", "--limit-rate", "none", "--json")
+	want := fmt.Sprintf(`"damaged":%d,"known":%d,`, damaged, known)
+	if (code == 0) != (damaged+known == 0) || !strings.Contains(out, want) {
+		s.Fatalf("scrub ends with %d: %.300s; wanted %s", code, out, want)
+	}
+}
+
+// command runs one of the program's commands on the data folder: what it prints, and how it ends.
+func (s *server) command(name string, args ...string) (out string, code int) {
+	s.Helper()
+	c := exec.Command(s.program, append([]string{name, "--data", s.data}, args...)...)
+	c.Env = append(os.Environ(), s.env...)
+	var complaint strings.Builder
+	c.Stderr = &complaint
+	raw, err := c.Output()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		s.Fatalf("%s: %v", name, err)
+	}
+	if err != nil {
+		s.Logf("%s ends with %d: %.500s", name, ended.ExitCode(), complaint.String())
+	}
+	return string(raw), c.ProcessState.ExitCode()
+}
+
+// extent is where a content lies.
+func (r *round) extent(data string, hash proto.Hash) (e *db.Extent) {
 	r.Helper()
 	d, err := db.Open(filepath.Join(data, "sluice.db"), db.Options{ReadOnly: true, Readers: 1})
 	r.must(err)
 	defer d.Close()
-	var e *db.Extent
 	r.must(d.Read(func(tx *db.Tx) error {
 		id, err := tx.ContentByHash(hash[:])
 		if err != nil {
@@ -104,10 +124,31 @@ func (r *round) flip(data string, hash proto.Hash, at int64, bit byte) {
 		e, err = tx.Extent(id)
 		return err
 	}))
-	path := filepath.Join(data, "objects", fmt.Sprintf("%08x", e.ID>>10), fmt.Sprintf("%016x", e.ID))
+	if e == nil {
+		r.Fatalf("there is no content %x", hash[:4])
+	}
+	return e
+}
+
+// objectFile is where a content's own file lies.
+func objectFile(data string, id int64) string {
+	return filepath.Join(data, "objects", fmt.Sprintf("%08x", id>>10), fmt.Sprintf("%016x", id))
+}
+
+// flip changes a bit of a content where it lies.
+func (r *round) flip(data string, hash proto.Hash, at int64, bit byte) {
+	r.Helper()
+	e := r.extent(data, hash)
+	path := objectFile(data, e.ID)
 	if e.Segment != 0 {
 		path, at = filepath.Join(data, "segments", fmt.Sprintf("%016x", e.Segment)), at+e.Offset
 	}
+	r.flipAt(path, at, bit)
+}
+
+// flipAt changes a bit of a file.
+func (r *round) flipAt(path string, at int64, bit byte) {
+	r.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	r.must(err)
 	defer f.Close()
