@@ -33,7 +33,7 @@ doc=$root/share/doc/sluice
 install -d "$doc/grafana" "$doc/prometheus"
 install -m 0644 README.md CHANGELOG.md LICENSE docs/*.md "$doc"
 install -m 0644 packaging/grafana/* "$doc/grafana"
-install -m 0644 packaging/prometheus/* "$doc/prometheus"
+install -m 0644 packaging/prometheus/rules.yml "$doc/prometheus"
 
 # The folder is named, so that commands find it also where systemd does not say it; the rest is what holds anyway.
 config=$DESTDIR$SYSCONFDIR/sluice/sluiced.toml
