@@ -104,7 +104,25 @@ func (m *Mirror) lookAt(ctx context.Context, parts []Part) (*round, *partial, er
 		}
 	}
 	r := m.compare(ctx, agreed, local, remote)
+	if r.setsDiffer() {
+		return nil, nil, errWhole
+	}
 	return r, p, r.plan()
+}
+
+// setsDiffer says whether a folder is a set on one side only, or has another mode, which is a part of what a set is.
+func (r *round) setsDiffer() bool {
+	for id, a := range r.agreed.ByID {
+		for _, e := range [2]*reconcile.Entry{r.local.ByID[id], r.remote.ByID[id]} {
+			if e == nil || !a.IsFolder() || !e.IsFolder() {
+				continue
+			}
+			if was := r.m.isSet(a.Name); was != r.m.isSet(e.Name) || was && a.Mode != e.Mode {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // looksIntoSet says whether anything of a set is in a tree but its name: parts do not tell what a set is.

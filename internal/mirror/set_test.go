@@ -231,6 +231,37 @@ func TestSetUnreadable(t *testing.T) {
 	}
 }
 
+// The mode of a set's folder is a part of what the set is, also for a watcher that is told of nothing else: it comes with all the set
+// holds, not beside what a user puts into it at that moment.
+func TestModeOfASet(t *testing.T) {
+	w := calm(t, 2)
+	w.sets, w.states, w.watching = []string{setName}, make(map[proto.Hash]bool), true
+	a, b := w.devices[0], w.devices[1]
+	a.disk.put("e/", "")
+	a.disk.put("e/one", "1")
+	w.made(a.disk)
+	w.syncs(t, 0, 1)
+	a.disk.root.kids["e"].mode = 0o700
+	a.disk.root.kids["e"].ctime = a.disk.tick()
+	w.made(a.disk)
+	w.syncs(t, 0)
+	w.during = func(what string) {
+		if what == "set" {
+			w.during = nil
+			b.disk.put("e/two", "2")
+			w.made(b.disk)
+		}
+	}
+	if _, err := w.sync(b); err != nil {
+		t.Fatal(err)
+	}
+	w.noMixture(b.disk, "its mode was changed")
+	w.syncs(t, 0, 1)
+	if mode := b.disk.root.kids["e"].mode; mode != 0o700 {
+		t.Errorf("b has mode %o", mode)
+	}
+}
+
 // A set whose folder could not be made waits for the next plan.
 func TestSetInAFolderThatCouldNotBeMade(t *testing.T) {
 	w := calm(t, 2)
