@@ -39,6 +39,7 @@ type node struct {
 	name   string
 	from   side // whose place that is
 	kids   []*node
+	count  int // of kids, while they are hung
 
 	gone   bool    // it has become part of another one
 	passed bool    // its remote entry has become a twin, and with it its number
@@ -51,6 +52,8 @@ type node struct {
 	todo   Do     // for its content: 0, Read, UpPut or DownFetch
 
 	whyLive, whyPlace, whyContent string
+
+	colour uint8 // see uncross
 
 	settle [2]int // the step after which it, and all above it, has its place on that side; -1: it has
 	leave  [2]int // the step after which the name it had on that side is free; -1: never
@@ -99,6 +102,7 @@ type planner struct {
 	spare  []node
 	chosen map[chosen]bool // conflict names given
 	tasks  []task
+	needs  []need // of all tasks, one after another
 
 	// Local entries and the server's that stand at the same place with the same content, whatever nodes they were: the same
 	// one from now on. What was found in this plan makes another one necessary.
@@ -200,7 +204,16 @@ func (p *planner) walk(s side, f *Entry, shut bool) {
 // hang makes every node one of the kids of the folder it is to be in, by name.
 func (p *planner) hang() {
 	for _, n := range p.nodes {
-		n.kids = n.kids[:0]
+		n.count = 0
+	}
+	for _, n := range p.nodes {
+		if n.parent != nil {
+			n.parent.count++
+		}
+	}
+	room := make([]*node, len(p.nodes))
+	for _, n := range p.nodes {
+		n.kids, room = room[:0:n.count], room[n.count:]
 	}
 	for _, n := range p.nodes {
 		if n.parent != nil {

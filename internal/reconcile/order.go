@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"container/heap"
 	"slices"
 	"strconv"
 )
@@ -11,7 +10,7 @@ type task struct {
 	step  Step
 	node  *node
 	side  side
-	rank  int64 // lower ones first
+	phase uint8
 	needs []need
 
 	waits int  // for so many needs
@@ -26,19 +25,14 @@ type need struct {
 	free bool
 }
 
-func (p *planner) task(n *node, s side, phase int, step Step) int {
+func (p *planner) task(n *node, s side, phase uint8, step Step) int {
 	step.Local, step.Remote = n.e[here], n.e[there]
 	step.Agreed = n.agreed()
 	if step.Do == Aside {
 		step.Agreed = n.was
 	}
-	i := len(p.tasks)
-	rank := int64(i)
-	if phase == phaseForget || phase == phaseDeletes || phase == phaseFolders {
-		rank = -rank
-	}
-	p.tasks = append(p.tasks, task{step: step, node: n, side: s, rank: int64(phase)<<40 + 1<<39 + rank})
-	return i
+	p.tasks = append(p.tasks, task{step: step, node: n, side: s, phase: phase})
+	return len(p.tasks) - 1
 }
 
 // order puts the steps into an order in which each finds what it needs.
@@ -50,20 +44,19 @@ func (p *planner) order() []Step {
 	}
 	users := p.users()
 	p.leaveOut(users)
-	q := &queue{tasks: p.tasks}
+	q := newQueue(p.tasks)
 	for i := range p.tasks {
 		if t := &p.tasks[i]; !t.out {
 			if t.waits = len(t.needs); t.waits == 0 {
-				q.list = append(q.list, i)
+				q.push(i)
 			}
 		}
 	}
-	heap.Init(q)
 	steps := make([]Step, 0, len(p.tasks))
 	stuck := 0
 	for {
-		for q.Len() > 0 {
-			i := heap.Pop(q).(int)
+		for q.count > 0 {
+			i := q.pop()
 			t := &p.tasks[i]
 			t.done = true
 			steps = append(steps, t.step)
@@ -87,9 +80,11 @@ func (p *planner) order() []Step {
 func (p *planner) need(i int) bool {
 	t := &p.tasks[i]
 	n := t.node
+	first := len(p.needs)
 	wait := func(task int, free bool) {
 		if task >= 0 && task != i {
-			t.needs = append(t.needs, need{task, free})
+			p.needs = append(p.needs, need{task, free})
+			t.needs = p.needs[first:]
 		}
 	}
 	switch t.step.Do {
@@ -137,7 +132,14 @@ func (p *planner) need(i int) bool {
 
 // users tells for each task which ones need it.
 func (p *planner) users() [][]int {
-	users := make([][]int, len(p.tasks))
+	counts := make([]int, len(p.tasks))
+	for i := range p.needs {
+		counts[p.needs[i].task]++
+	}
+	users, room := make([][]int, len(p.tasks)), make([]int, len(p.needs))
+	for i, n := range counts {
+		users[i], room = room[:0:n], room[n:]
+	}
 	for i := range p.tasks {
 		for _, w := range p.tasks[i].needs {
 			users[w.task] = append(users[w.task], i)
@@ -175,7 +177,7 @@ func (p *planner) release(q *queue, users []int, i int, knowFree, onlyFree bool)
 				continue
 			}
 			if t.waits--; t.waits == 0 && !t.out {
-				heap.Push(q, u)
+				q.push(u)
 			}
 		}
 	}
@@ -232,20 +234,4 @@ func (p *planner) tempName(id int64) string {
 		}
 		name = TempPrefix + strconv.FormatInt(id, 10) + "-" + strconv.Itoa(n)
 	}
-}
-
-// queue is a heap of tasks that wait for nothing.
-type queue struct {
-	tasks []task
-	list  []int
-}
-
-func (q *queue) Len() int           { return len(q.list) }
-func (q *queue) Less(i, j int) bool { return q.tasks[q.list[i]].rank < q.tasks[q.list[j]].rank }
-func (q *queue) Swap(i, j int)      { q.list[i], q.list[j] = q.list[j], q.list[i] }
-func (q *queue) Push(x any)         { q.list = append(q.list, x.(int)) }
-func (q *queue) Pop() any {
-	x := q.list[len(q.list)-1]
-	q.list = q.list[:len(q.list)-1]
-	return x
 }

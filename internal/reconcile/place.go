@@ -64,20 +64,19 @@ func (p *planner) temporary(e *Entry) bool {
 // side's own tree is one: the places such folders have on the server are taken.
 func (p *planner) uncross() {
 	const white, grey, black = 0, 1, 2
-	colour := make(map[*node]uint8, len(p.nodes))
-	colour[p.root] = black
+	p.root.colour = black
 	var path []*node
 	for _, start := range p.nodes {
-		for colour[start] != black {
+		for start.colour != black {
 			path = path[:0]
 			n := start
-			for colour[n] == white {
-				colour[n] = grey
+			for n.colour == white {
+				n.colour = grey
 				path = append(path, n)
 				n = n.parent
 			}
 			end := uint8(black)
-			if colour[n] == grey {
+			if n.colour == grey {
 				end = white
 				for m := n; ; {
 					next := m.parent
@@ -91,7 +90,7 @@ func (p *planner) uncross() {
 				}
 			}
 			for _, m := range path {
-				colour[m] = end
+				m.colour = end
 			}
 		}
 	}

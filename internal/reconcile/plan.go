@@ -32,6 +32,7 @@ func Plan(agreed, local, remote *Tree, o Options) []Step {
 		p.live(p.root, [2]bool{})
 		p.collide(p.root)
 		if len(p.found) == 0 {
+			p.tasks = make([]task, 0, p.alone())
 			p.emit(p.root)
 			return p.order()
 		}

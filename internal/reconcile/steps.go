@@ -4,7 +4,7 @@ import "sluice/internal/proto"
 
 // The order of a plan, as far as names do not ask for another: what is done for one step's sake is done before it.
 const (
-	phaseAgree = iota
+	phaseAgree uint8 = iota
 	phaseRead
 	phaseAside
 	phaseNames    // folders made, moves
@@ -13,7 +13,23 @@ const (
 	phaseDeletes // deepest first
 	phaseFolders // modes of folders here, deepest first: one that may no longer be written to is filled by then
 	phaseForget  // deepest first: as little as possible is remembered without its folder
+	phases
 )
+
+// deepestFirst says whether the last tasks of a phase, which are made parents first, come first.
+func deepestFirst(phase uint8) bool {
+	return phase == phaseForget || phase == phaseDeletes || phase == phaseFolders
+}
+
+// alone is how many nodes are on one side only: a first sync has a step for each.
+func (p *planner) alone() (count int) {
+	for _, n := range p.nodes {
+		if (n.e[here] == nil) != (n.e[there] == nil) {
+			count++
+		}
+	}
+	return count
+}
 
 // emit makes the steps of n and all below, parents first.
 func (p *planner) emit(n *node) {
