@@ -31,6 +31,15 @@ func (p *pending) init(room int) {
 	*p = pending{room: room, made: make(map[*reconcile.Entry]int), busy: make(map[int64]bool)}
 }
 
+// makes says whether the commit is to make a local folder.
+func (p *pending) makes(folder *reconcile.Entry) bool {
+	_, ok := p.made[folder]
+	return ok
+}
+
+// names says whether the commit does nothing but give new names to contents.
+func (p *pending) names() bool { return len(p.made)+len(p.busy) == 0 }
+
 // full says whether the commit has no room for a change of this name.
 func (p *pending) full(name string) bool {
 	return len(p.changes) == p.room || p.size+changeHeader+nameHeader*len(name) > maxHeader
@@ -43,7 +52,7 @@ func (r *round) prepare(node int64, name string) error {
 			return err
 		}
 	}
-	if node != 0 && (r.up.busy[node] || r.flying != nil && r.flying.busy[node]) {
+	if node != 0 && (r.up.busy[node] || r.flying.changes(node)) {
 		return r.flush()
 	}
 	return nil

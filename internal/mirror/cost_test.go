@@ -278,6 +278,61 @@ func TestOwnCommitsAreKnown(t *testing.T) {
 	want(t, "here", a.disk.names(), w.server.names())
 }
 
+// Commits that only name contents are on their way together and arrive in any order: they are still known for all there is to
+// read. What makes a folder, or changes a name, is on its way alone.
+func TestCommitsInAnyOrder(t *testing.T) {
+	w := calm(t, 1)
+	d := w.devices[0]
+	w.batch = 5
+	most, commits, changes := 0, 0, 0
+	var waiting []func()
+	w.late = func(do func()) func() {
+		done := false
+		waiting = append(waiting, func() {
+			if !done {
+				done = true
+				do()
+			}
+		})
+		return func() { // the last one sent off arrives first
+			before := commits
+			for len(waiting) > 0 {
+				waiting[len(waiting)-1]()
+				waiting = waiting[:len(waiting)-1]
+			}
+			most = max(most, commits-before)
+		}
+	}
+	w.during = func(what string) {
+		switch what {
+		case "commit":
+			commits++
+		case "changes":
+			changes++
+		}
+	}
+	for i := range 60 {
+		d.disk.put(fmt.Sprintf("%02d", i), "1")
+	}
+	runs(t, w, 0, 0)
+	if most != maxFlying || changes > 1 {
+		t.Errorf("%d commits are on their way at once, and the journal is asked %d times", most, changes)
+	}
+	want(t, "there", w.server.names(), d.disk.names())
+	if root, err := d.memory.Root(); err != nil || root.Journal != w.server.journal || root.Synced != root.Journal {
+		t.Errorf("it is in sync as of %d, followed up to %d of %d; %v", root.Synced, root.Journal, w.server.journal, err)
+	}
+	most = 0
+	for i := range 60 {
+		d.disk.put(fmt.Sprintf("%02d", i), "2")
+	}
+	runs(t, w, 0, 0)
+	if most != 1 {
+		t.Errorf("%d commits that replace contents are on their way at once", most)
+	}
+	want(t, "there", w.server.names(), d.disk.names())
+}
+
 // Of a folder that was looked at only what differs is planned, though another file may be a name of what stands there.
 func TestPartsLeaveOutWhatIsAlike(t *testing.T) {
 	w := calm(t, 1)

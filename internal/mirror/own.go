@@ -12,6 +12,7 @@ import (
 type own struct {
 	versions map[int64]int64 // that are recorded, by node
 	reach    int64           // all numbers up to this one are of what is remembered, or ours and recorded
+	apart    map[int64]bool  // numbers that are ours and recorded, beyond one that is not known for ours yet
 	newest   int64           // the latest number a reply told of
 	unsaved  bool            // the journal number has moved on in memory alone
 }
@@ -47,11 +48,25 @@ func (o *own) tells(e client.Entry) bool { return !e.Deleted && o.versions[e.Nod
 func (o *own) answered(changes []client.Change, reply *client.CommitReply) {
 	for i, f := range reply.Entries {
 		c := &changes[i]
-		if f.Code == client.OK && f.Version == o.reach+1 && (c.Op == client.OpDelete && !c.Recursive || o.versions[f.Node] >= f.Version) {
-			o.reach++
+		if f.Code == client.OK && f.Version > o.reach && (c.Op == client.OpDelete && !c.Recursive || o.versions[f.Node] >= f.Version) {
+			o.reached(f.Version)
 		}
 	}
-	o.newest = reply.Journal
+	o.newest = max(o.newest, reply.Journal)
+}
+
+// reached takes one number. Of several commits on their way the first to be answered need not be the first that was carried out.
+func (o *own) reached(number int64) {
+	if number != o.reach+1 {
+		if o.apart == nil {
+			o.apart = make(map[int64]bool)
+		}
+		o.apart[number] = true
+		return
+	}
+	for o.reach = number; o.apart[o.reach+1]; o.reach++ {
+		delete(o.apart, o.reach+1)
+	}
 }
 
 // catchUp follows the server after our own commits. It says whether others have changed anything.

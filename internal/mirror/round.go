@@ -27,7 +27,7 @@ type round struct {
 	theirs map[int64]*reconcile.Entry   // nodes in sets on the server; nil: not gathered
 
 	up        pending
-	flying    *flight // nil: no commit is on its way
+	flying    flights
 	commits   int
 	leftovers []*reconcile.Entry // on the server: what this device began and never finished
 	again     bool               // something was refused, or changed meanwhile: a new plan is needed

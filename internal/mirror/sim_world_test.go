@@ -41,7 +41,8 @@ type world struct {
 	nested   bool // a device runs within the run of another
 	running  *simDevice
 
-	during func(what string) // called at each call of an engine; may be nil
+	during func(what string)             // called at each call of an engine; may be nil
+	late   func(do func()) (wait func()) // instead of what happens beside a commit by chance; may be nil
 
 	written map[proto.Hash]string // contents that users wrote, and where first
 	dropped map[proto.Hash]bool   // contents that a user replaced or deleted somewhere
@@ -421,6 +422,9 @@ func (d *disk) freed(n *inode) {
 
 // beside is a commit on its way: it arrives at once, or as late as it may.
 func (w *world) beside(do func()) (wait func()) {
+	if w.late != nil {
+		return w.late(do)
+	}
 	if w.batch > 0 && w.chance(2) {
 		return do
 	}

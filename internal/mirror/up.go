@@ -134,15 +134,18 @@ func (r *round) upDelete(s *reconcile.Step) error {
 
 // send sends contents, and names them as they arrive.
 func (r *round) send(steps []reconcile.Step) error {
-	if err := r.launch(); err != nil { // the folders they stand in have their numbers when the first is there
-		return err
+	// The folders they stand in have their numbers when the first is there. What waits for the commit on its way is sent then.
+	if len(r.flying) == 0 {
+		if err := r.launch(); err != nil {
+			return err
+		}
 	}
 	of := make(map[*reconcile.Entry]*reconcile.Step, len(steps))
 	list := make([]*reconcile.Entry, 0, len(steps))
 	var sets []*reconcile.Step
 	for i := range steps {
 		s := &steps[i]
-		if folder := s.Local.Parent; !r.flying.makes(folder) && !r.stands(folder) {
+		if folder := s.Local.Parent; !r.up.makes(folder) && !r.flying.makes(folder) && !r.stands(folder) {
 			continue
 		}
 		if s.Local.Kind == reconcile.KindSet {
@@ -153,7 +156,7 @@ func (r *round) send(steps []reconcile.Step) error {
 		}
 	}
 	if len(list) == 0 {
-		if err := r.land(); err != nil {
+		if err := r.flush(); err != nil {
 			return err
 		}
 		return r.sendSets(sets)
@@ -162,7 +165,7 @@ func (r *round) send(steps []reconcile.Step) error {
 	err := r.m.Contents.Send(r.ctx, list, func(done []Sent) error {
 		if !named { // folders and moves are known to the trees before what stands in them is named
 			named = true
-			if err := r.land(); err != nil {
+			if err := r.flush(); err != nil {
 				return err
 			}
 		}
