@@ -60,6 +60,9 @@ func (s Schema) versionOf(path, mode string, want int) (have, known int, err err
 		return 0, want, fmt.Errorf("look at %s: %w", path, err)
 	}
 	defer c.close()
+	if err := c.keepLog(); err != nil { // it is only looked at
+		return 0, want, fmt.Errorf("look at %s: %w", path, err)
+	}
 	have, err = s.version(c, want)
 	if err != nil {
 		err = fmt.Errorf("look at %s: %w", path, err)
@@ -88,6 +91,9 @@ func (s Schema) Migrate(path string) error {
 		return fmt.Errorf("migrate %s: %w", path, err)
 	}
 	defer c.close()
+	if err := c.keepLog(); err != nil { // whoever opens it next decides
+		return fmt.Errorf("migrate %s: %w", path, err)
+	}
 	if err := s.migrate(c, scripts); err != nil {
 		return fmt.Errorf("migrate %s: %w", path, err)
 	}

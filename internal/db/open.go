@@ -36,6 +36,7 @@ type DB struct {
 	closing chan struct{} // closed by Close
 	ended   chan struct{} // closed when the writer goroutine is gone
 	stopped atomic.Bool   // a sync has failed: nothing is written any more
+	keepLog atomic.Bool   // see KeepLog
 
 	readers chan *conn // idle readers, nil where one has not been opened yet
 
@@ -120,13 +121,13 @@ func (d *DB) Close() error {
 		<-d.ended
 		for range d.options.Readers {
 			if c := <-d.readers; c != nil {
-				errs = append(errs, c.close())
+				errs = append(errs, d.end(c))
 			}
 		}
 		d.checkpoint.Lock()
 		defer d.checkpoint.Unlock()
 		if d.keeper != nil {
-			errs = append(errs, d.keeper.close())
+			errs = append(errs, d.end(d.keeper))
 			d.keeper = nil
 		}
 		if d.ahead.fd >= 0 { // last of all: no connection has a lock any more
@@ -135,6 +136,26 @@ func (d *DB) Close() error {
 		}
 	})
 	return errors.Join(errs...)
+}
+
+// KeepLog has the log and its index stay, with all the room they have, when the last connection is closed: on a full disk whoever
+// writes first would take that room, and the next start find none. Without, SQLite removes them.
+func (d *DB) KeepLog() { d.keepLog.Store(true) }
+
+// end closes a connection that may be the last. Readers and the keeper's are closed after the writer, whose limit on the log's
+// size would empty the log.
+func (d *DB) end(c *conn) error {
+	if d.keepLog.Load() {
+		if err := c.keepLog(); err != nil {
+			return errors.Join(err, c.close())
+		}
+	}
+	return c.close()
+}
+
+// keepLog is KeepLog of a connection.
+func (c *conn) keepLog() error {
+	return wrap(c.c.SetFileControlInt("main", sqlite3.SQLITE_FCNTL_PERSIST_WAL, 1))
 }
 
 // role is what a connection is for.

@@ -82,6 +82,16 @@ func (f folder) make() error {
 	return nil
 }
 
+// makeLocks makes the files of the locks that are not taken before something is to be collected or scrubbed: a full disk may have
+// no room for a name, and collecting is what makes room. Who misses one makes it.
+func (f folder) makeLocks() {
+	for _, path := range []string{f.collectorLock(), f.scrubLock()} {
+		if fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600); err == nil {
+			unix.Close(fd)
+		}
+	}
+}
+
 // numbered lists the files of a folder whose names are numbers from first up to, not including, end. A missing folder
 // holds none.
 func numbered(dir string, first, end int64) ([]int64, error) {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -84,6 +86,47 @@ func TestFullDiskWithARival(t *testing.T) {
 	}
 	if n := left(t, s.folder.logReserve()); n == 0 {
 		t.Error("all of the log's reserve was given up")
+	}
+}
+
+// When a full disk's reserve is spent the log's room is what names are deleted in. It is still there when the server was stopped and
+// started again, whatever another program takes meanwhile.
+func TestFullDiskWithARivalAtAStart(t *testing.T) {
+	data := smallDisk(t, "24m")
+	s, err := Open(Config{Data: data})
+	must(t, err)
+	rival := newRival(t, data)
+	for i := 0; !s.reserveSpent(); i++ {
+		rival.takeAll()
+		must(t, grow(s))
+		if i == 1000 {
+			t.Fatal("the reserve is never spent")
+		}
+	}
+	for range 2 {
+		s.checkpoint(false) // as the keeper does within a second: nothing of the log is needed any more, but for its room
+		rival.takeAll()
+		must(t, s.Close())
+		rival.takeAll()
+		must(t, startUpQuietly(data))
+		rival.takeAll()
+		s, err = Open(Config{Data: data})
+		must(t, err)
+		rival.takeAll()
+		s.checkpoint(false)
+		rival.takeAll()
+		must(t, grow(s))
+	}
+	rival.leave(10 << 20)
+	s.fillReserves()
+	must(t, s.Close())
+	if _, err := os.Stat(s.folder.database() + "-wal"); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("with room again the log stays behind:", err)
+	}
+	for _, lock := range []string{s.folder.collectorLock(), s.folder.scrubLock()} { // on a full disk nobody could make them
+		if _, err := os.Stat(lock); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -39,6 +39,7 @@ func startUp(config Config) error {
 		return err
 	}
 	defer l.unlock()
+	f.makeLocks()
 	(&Store{config: config, folder: f}).makeRoom()
 	switch err := db.Migrate(f.database()); {
 	case errors.Is(err, db.ErrNewer):

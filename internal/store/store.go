@@ -170,6 +170,9 @@ func (s *Store) Close() error {
 		}
 		s.life.close()
 	}
+	if s.reserveSpent() { // the log's room is needed by the next start
+		s.db.KeepLog()
+	}
 	errs = append(errs, s.db.Close())
 	if s.schema != nil {
 		s.schema.unlock()
