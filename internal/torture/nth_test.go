@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -18,12 +18,14 @@ import (
 	"sluice/internal/proto"
 )
 
-// manners are the ways in which a call goes wrong. A short one has done half of what it was asked to.
-var manners = []struct {
+// manner is the ways in which a call goes wrong. A short one has done half of what it was asked to.
+type manner struct {
 	call  string
 	errno []unix.Errno
 	short bool
-}{
+}
+
+var manners = []manner{
 	{"openat", []unix.Errno{unix.EIO, unix.ENOSPC, unix.EMFILE, unix.EINTR}, false},
 	{"mkdirat", []unix.Errno{unix.EIO, unix.ENOSPC, unix.EDQUOT}, false},
 	{"unlinkat", []unix.Errno{unix.EIO, unix.EINTR}, false},
@@ -56,9 +58,10 @@ type nth struct {
 	*server
 	tap    *tap
 	remote *client.Remote
-	next   uint64        // seed of the next content
-	keyed  uint64        // seed of the keys of the upload in hand
-	kept   []client.Hash // acknowledged
+	next   uint64 // seed of the next content
+	hand   hand
+	bob    *client.Remote // somebody else; nil: not asked for yet
+	kept   []client.Hash  // acknowledged
 	names  []ack
 	runs   int
 	fired  int
@@ -73,6 +76,12 @@ type trial struct {
 	again   func(n *nth) error
 	lost    bool // a failure may end the connection instead of being answered: a reply was under way
 	dies    bool // the worker is killed by it
+
+	match func(n *nth) func(e *event) bool // which calls fail; nil: any
+	calls []string                         // of which kinds; nil: all
+	short []string                         // of these in a short round; nil: all
+	after func(n *nth)                     // when it was tried for the last time; nil: nothing is left behind
+	disk  string                           // the file system it is about; empty: any
 }
 
 // TestNthCall is D5: every request is tried with its first, second, third … system call of each kind failing in each manner,
@@ -83,7 +92,7 @@ func TestNthCall(t *testing.T) {
 	r := begin(t)
 	n := r.newNth(r.path("data"))
 	if only := os.Getenv(caseVariable); only != "" {
-		n.alone(only)
+		n.alone(only, trials(), manners)
 		return
 	}
 	for _, k := range known {
@@ -95,7 +104,7 @@ func TestNthCall(t *testing.T) {
 	}
 	var series []func() bool
 	for _, trial := range trials() {
-		for f := range faults {
+		for f := range faultsOf(manners) {
 			series = append(series, func() bool { return n.series(&trial, f) })
 		}
 	}
@@ -122,13 +131,13 @@ func TestNthCall(t *testing.T) {
 }
 
 // alone runs one case, named as run names it; in a long round again and again, as some are a matter of the moment.
-func (n *nth) alone(name string) {
+func (n *nth) alone(name string, trials []trial, manners []manner) {
 	n.Helper()
-	for _, trial := range trials() {
+	for _, trial := range trials {
 		if !strings.HasPrefix(name, trial.name+": ") {
 			continue
 		}
-		for f := range faults {
+		for f := range faultsOf(manners) {
 			for f.nth = 1; f.nth < endless; f.nth++ {
 				if caseName(&trial, f) != name {
 					continue
@@ -148,19 +157,21 @@ func (n *nth) alone(name string) {
 	n.Fatalf("%s: there is no case %q", caseVariable, name)
 }
 
-// faults are all manners in which all calls fail.
-func faults(yield func(fault) bool) {
-	for _, m := range manners {
-		for _, errno := range m.errno {
-			if !yield(fault{call: m.call, errno: errno}) {
+// faultsOf are all manners in which calls fail.
+func faultsOf(manners []manner) iter.Seq[fault] {
+	return func(yield func(fault) bool) {
+		for _, m := range manners {
+			for _, errno := range m.errno {
+				if !yield(fault{call: m.call, errno: errno}) {
+					return
+				}
+			}
+			if m.short && !yield(fault{call: m.call, short: true}) {
 				return
 			}
-		}
-		if m.short && !yield(fault{call: m.call, short: true}) {
-			return
-		}
-		if !yield(fault{call: m.call, kill: true}) {
-			return
+			if !yield(fault{call: m.call, kill: true}) {
+				return
+			}
 		}
 	}
 }
@@ -210,19 +221,15 @@ func (n *nth) run(trial *trial, f fault) bool {
 	n.runs++
 	what := caseName(trial, f)
 	n.only = what // until it has ended well
-	// A disk that was said to be full is one until the keeper has looked again.
-	n.within(startLimit, "the reserves are whole again", func() bool {
-		for _, name := range []string{"reserve", "reserve-log"} {
-			if info, err := os.Stat(filepath.Join(n.data, name)); err == nil && (info.Size() == 0 || info.Size()%2 != 0) {
-				return false
-			}
-		}
-		return true
-	})
+	n.reserved()
 	if trial.prepare != nil {
 		trial.prepare(n)
 	}
 	worker := n.worker()
+	if trial.match != nil {
+		ours, theirs := trial.match(n), f.match
+		f.match = func(e *event) bool { return ours(e) && (theirs == nil || theirs(e)) }
+	}
 	n.tap.arm(f)
 	err := trial.do(n)
 	fired, _ := n.tap.disarm()
@@ -256,6 +263,19 @@ func (n *nth) run(trial *trial, f fault) bool {
 	}
 	n.only = ""
 	return true
+}
+
+// reserved waits until the reserves are whole: a disk that was said to be full is one until the keeper has looked again.
+func (n *nth) reserved() {
+	n.Helper()
+	n.within(startLimit, "the reserves are whole again", func() bool {
+		for _, name := range []string{"reserve", "reserve-log"} {
+			if info, err := os.Stat(filepath.Join(n.data, name)); err == nil && (info.Size() == 0 || info.Size()%2 != 0) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // judge says whether an answer is clean.
@@ -323,6 +343,11 @@ func (n *nth) whole() {
 		part := n.kept[at:min(at+200, len(n.kept))]
 		n.must(n.patiently(func() (err error) { got, err = n.remote.GetObjects(ctx, part, nil); return err }))
 		for i, g := range got {
+			if g.Code == proto.TooLarge { // for many at once
+				_, err := n.remote.Get(ctx, part[i], 0, -1, discard{})
+				g.Code = client.CodeOf(err)
+				n.must(err)
+			}
 			if g.Code != client.OK {
 				n.Fatalf("content %x was acknowledged, and is now %v", part[i][:4], g.Code)
 			}
@@ -400,166 +425,4 @@ func (n *nth) put(bodies ...[]byte) error {
 		n.kept = append(n.kept, o.Hash)
 	}
 	return nil
-}
-
-// trials are the requests, with what they need.
-func trials() []trial {
-	var bodies [][]byte
-	var commit *client.CommitRequest
-	var source []byte
-	var upload int64
-	var w *wire
-	ctx := context.Background()
-	put := func(sizes ...int) trial {
-		return trial{
-			prepare: func(n *nth) {
-				bodies = nil
-				for _, size := range sizes {
-					bodies = append(bodies, n.body(size))
-				}
-			},
-			do:    func(n *nth) error { return n.put(bodies...) },
-			again: func(n *nth) error { return n.put(bodies...) },
-		}
-	}
-	named := func(t trial, name string) trial { t.name = name; return t }
-	after := func(before func(n *nth), t trial) trial {
-		prepare := t.prepare
-		t.prepare = func(n *nth) { before(n); prepare(n) }
-		return t
-	}
-	fresh := func(n *nth) { n.replace() } // so that a segment and a folder are to be made
-	doCommit := func(n *nth) error {
-		reply, err := n.remote.Commit(ctx, commit)
-		if err != nil {
-			return err
-		}
-		for i, e := range reply.Entries {
-			if e.Code != client.OK {
-				return client.NewError("commit", e.Code, e.Message)
-			}
-			n.names = append(n.names, ack{path: commit.Changes[i].Name, hash: commit.Changes[i].Hash, version: e.Version})
-		}
-		return nil
-	}
-	// Uploads go over a wire of their own, request by request.
-	ask := func(n *nth, t proto.Type, h proto.Header, body []byte) (*wireReply, error) {
-		if w == nil || w.tryPing() != nil {
-			if w != nil {
-				w.Close()
-			}
-			w = nil
-			fresh, err := n.tryDial()
-			if err != nil {
-				return nil, err
-			}
-			fresh.SetDeadline(time.Now().Add(10 * time.Minute))
-			code, err := fresh.ask(proto.TypeHello, &proto.Hello{Versions: []uint8{proto.Version}, Token: n.login(), Agent: "torture"}, nil)
-			if err == nil && code != proto.OK {
-				err = client.NewError("hello", code, "")
-			}
-			if err != nil {
-				fresh.Close()
-				return nil, err
-			}
-			w = fresh
-		}
-		if _, err := w.Write(w.frame(t, h.Append(nil), body)); err != nil {
-			return nil, err
-		}
-		reply, err := w.read()
-		if err != nil {
-			return nil, err
-		}
-		if code, err := reply.code(); err != nil || code != proto.OK {
-			return nil, errors.Join(err, client.NewError(t.String(), code, string(reply.header)))
-		}
-		return reply, nil
-	}
-	must := func(n *nth, do func() error) {
-		n.Helper()
-		n.must(n.patiently(do))
-	}
-	open := func(n *nth) error {
-		reply, err := ask(n, proto.TypeUploadOpen, &proto.UploadOpen{Key: n.key(0), Size: int64(len(source))}, nil)
-		if err != nil {
-			return err
-		}
-		opened, err := proto.ParseUploadOpenReply(reply.header)
-		if err == nil {
-			upload = opened.Upload
-		}
-		return err
-	}
-	chunk := func(i int64) func(n *nth) error {
-		return func(n *nth) error {
-			_, err := ask(n, proto.TypeUploadChunk, chunkOf(upload, i, source), source[i*client.ChunkSize:min(len(source), int(i+1)*client.ChunkSize)])
-			return err
-		}
-	}
-	seal := func(n *nth) error {
-		_, err := ask(n, proto.TypeUploadSeal, &proto.UploadSeal{Key: n.key(1), Upload: upload, Size: int64(len(source)), Hash: client.Sum(source)}, nil)
-		if err == nil {
-			n.kept = append(n.kept, client.Sum(source))
-		}
-		return err
-	}
-	size := 100_000
-	begin := func(n *nth) { source = n.body(size); n.keyed = n.next }
-	opened := func(n *nth) { begin(n); must(n, func() error { return open(n) }) }
-	filled := func(n *nth) { opened(n); must(n, func() error { return chunk(0)(n) }) }
-	read := func(n *nth) error {
-		got, err := n.remote.Get(ctx, client.Sum(source), 0, -1, io.Discard)
-		if err == nil && got != int64(len(source)) {
-			err = fmt.Errorf("%d bytes of %d", got, len(source))
-		}
-		return err
-	}
-	return []trial{
-		named(put(100, 3000), "put in memory"),
-		named(after(fresh, put(100)), "a life's first put"),
-		named(put(50_000, 50_000, 200_000), "put in pieces"),
-		named(after(fresh, put(150_000)), "a life's first file"),
-		{name: "commit", prepare: func(n *nth) {
-			commit = &client.CommitRequest{Key: client.Key(n.body(16))}
-			for i := range 3 {
-				b := n.body(100 + i)
-				must(n, func() error { return n.put(b) })
-				commit.Changes = append(commit.Changes, client.Change{Op: client.OpPut, Kind: client.KindFile, Name: fmt.Sprintf("c%d-%d", n.next, i),
-					Parent: client.Place{Node: n.remote.Hello().Root}, Hash: client.Sum(b), Size: int64(len(b)), Mode: 0o644, Expect: 0})
-			}
-		}, do: doCommit, again: doCommit},
-		{name: "upload-open", prepare: begin, do: open, again: open},
-		{name: "upload-chunk", prepare: opened, do: chunk(0), again: chunk(0)},
-		{name: "upload-seal", prepare: filled, do: seal, again: seal},
-		{name: "get from a segment", lost: true, prepare: func(n *nth) {
-			source = n.body(90_000)
-			must(n, func() error { return n.put(source) })
-			n.replace()
-		}, do: read, again: read},
-		{name: "get from a file", lost: true, prepare: func(n *nth) {
-			source = n.body(3 << 20)
-			must(n, func() error { return n.put(source) })
-		}, do: read, again: read},
-		{name: "login", do: func(n *nth) error {
-			remote, err := client.Dial(ctx, client.Options{Address: n.url(), Retries: -1, Connections: 1})
-			if err != nil {
-				return err
-			}
-			defer remote.Close()
-			_, err = remote.Login(ctx, "ann", password, "torture")
-			return err
-		}},
-		{name: "a worker's start", lost: true, dies: true, do: func(n *nth) error {
-			unix.Kill(n.worker(), unix.SIGKILL)
-			return n.patiently(func() error { return n.put(n.body(10)) })
-		}},
-	}
-}
-
-// key is a key for the request in hand; it stays the same when the request is repeated.
-func (n *nth) key(i byte) (key proto.Key) {
-	fill(key[:15], n.keyed)
-	key[15] = i
-	return key
 }

@@ -46,9 +46,12 @@ type event struct {
 	into    bool // splice into the file, not out of it
 }
 
+// sharing are the ioctls that are seen: those that share extents.
+var sharing = []uint64{unix.FICLONE, unix.FICLONERANGE}
+
 // fault says which call fails and how.
 type fault struct {
-	call   string
+	call   string              // or every
 	match  func(e *event) bool // nil: any
 	nth    int                 // from 1
 	onward bool                // that one and all after it
@@ -57,11 +60,15 @@ type fault struct {
 	kill   bool                // instead: the process ends before the call
 }
 
+// every is a fault's call where it is any of those that are seen.
+const every = "every"
+
 // tapped are the calls that are seen, with the numbers they have on amd64.
 var tapped = map[int32]string{
 	unix.SYS_OPENAT: "openat", unix.SYS_MKDIRAT: "mkdirat", unix.SYS_UNLINKAT: "unlinkat", unix.SYS_PWRITE64: "pwrite64",
 	unix.SYS_PREAD64: "pread64", unix.SYS_SPLICE: "splice", unix.SYS_FDATASYNC: "fdatasync", unix.SYS_FSYNC: "fsync",
 	unix.SYS_FALLOCATE: "fallocate", unix.SYS_FTRUNCATE: "ftruncate", 83: "mkdirat", 87: "unlinkat",
+	unix.SYS_TRUNCATE: "truncate", unix.SYS_RENAMEAT2: "renameat2", unix.SYS_COPY_FILE_RANGE: "copy_file_range", unix.SYS_IOCTL: "ioctl",
 }
 
 const (
@@ -226,7 +233,7 @@ func (t *tap) judge(n *notice) verdict {
 		t.events = append(t.events, *e)
 	}
 	f := &t.armed
-	if f.call != e.call || f.match != nil && !f.match(e) {
+	if f.call != e.call && f.call != every || f.match != nil && !f.match(e) {
 		return pass
 	}
 	if t.seen++; t.seen < f.nth || t.seen > f.nth && !f.onward {
@@ -273,6 +280,17 @@ func (t *tap) understand(n *notice) *event {
 			arg = 0
 		}
 		path = text(arg)
+	case "truncate":
+		path, e.length = text(0), int64(n.args[1])
+	case "renameat2":
+		path = text(1)
+	case "ioctl":
+		if !slices.Contains(sharing, n.args[1]) {
+			return nil
+		}
+		path = fd(0)
+	case "copy_file_range":
+		path, e.length = fd(2), int64(n.args[4])
 	case "pwrite64", "pread64":
 		path, e.length, e.offset = fd(0), int64(n.args[2]), int64(n.args[3])
 	case "splice": // into a file, or out of one
@@ -364,7 +382,7 @@ func half(n *notice, e *event) (verdict, error) {
 		}
 		put, err := unix.Pwrite(first, b, e.offset)
 		return verdict{value: int64(put)}, err
-	case "splice":
+	case "splice", "copy_file_range":
 		second, err := take(2)
 		if err != nil {
 			return verdict{}, err
@@ -387,7 +405,14 @@ func half(n *notice, e *event) (verdict, error) {
 		if err != nil {
 			return verdict{}, err
 		}
-		moved, err := unix.Splice(first, in, second, out, int(length), int(n.args[5]))
+		var moved int64
+		if e.call == "splice" {
+			moved, err = unix.Splice(first, in, second, out, int(length), int(n.args[5]))
+		} else {
+			var copied int
+			copied, err = unix.CopyFileRange(first, in, second, out, int(length), int(n.args[5]))
+			moved = int64(copied)
+		}
 		if errno, ok := err.(unix.Errno); ok {
 			return verdict{err: -int32(errno)}, nil
 		}

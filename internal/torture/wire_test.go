@@ -1,11 +1,13 @@
 package torture
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync/atomic"
 	"time"
 
+	"sluice/internal/client"
 	"sluice/internal/proto"
 )
 
@@ -98,6 +100,21 @@ func (w *wire) ask(t proto.Type, h proto.Header, body []byte) (proto.Code, error
 		return 0, err
 	}
 	return r.code()
+}
+
+// call sends a request, and an error is what the server says.
+func (w *wire) call(t proto.Type, h proto.Header, body []byte) (*wireReply, error) {
+	if _, err := w.Write(w.frame(t, h.Append(nil), body)); err != nil {
+		return nil, err
+	}
+	reply, err := w.read()
+	if err != nil {
+		return nil, err
+	}
+	if code, err := reply.code(); err != nil || code != proto.OK {
+		return nil, errors.Join(err, client.NewError(t.String(), code, string(reply.header)))
+	}
+	return reply, nil
 }
 
 func (w *wire) tryPing() error {
