@@ -6,9 +6,9 @@
 //	D2  power cuts of ext4 and XFS under load              cut_test.go
 //	D3  every flush boundary of a recorded disk            replay_test.go, fuse_test.go
 //	D4  mutants that lack one thing each are caught        mutant_test.go, order_test.go
-//	D5  the n-th system call fails, for every n            nth_test.go
+//	D5  the n-th system call fails, for every n            nth_test.go, nth_trial_test.go, nth_store_test.go, nth_command_test.go
 //	D6  a failing sync                                     sync_test.go, sync_change_test.go
-//	D7  a full disk                                        full_test.go
+//	D7  a full disk                                        full_test.go, full_fill_test.go, full_room_test.go
 //	L3  reloads under load                                 internal/e2e: reload_config_test.go, reload_load_test.go
 //	D8  bits that rot                                      rot_test.go, rot_ways_test.go
 //	L4  a storm on the database                            storm_test.go

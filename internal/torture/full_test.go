@@ -3,12 +3,10 @@ package torture
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,66 +42,39 @@ func fillDisk(r *round, d *disk, n int) {
 	r.Helper()
 	s := r.newServer(filepath.Join(d.mount, "data"), 2, "--low-space", "1")
 	s.start()
+	base := make([]byte, client.ChunkSize+300_000)
+	fill(base, r.seed)
+	_, err := s.dialRemote(client.Options{Connections: 1}).Upload(context.Background(), r.fileOf(base), int64(len(base)), client.UploadOptions{})
+	r.must(err)
 	ballast := r.ballast(filepath.Join(d.mount, "ballast"))
 	defer ballast.Close()
 	for fill := range uint64(2) {
-		ballast.leave(d.mount, 28<<20)
-		s.fillUp(ballast, (2*uint64(n)+fill)<<8)
+		ballast.leave(d.mount, 56<<20)
+		s.fillUp(ballast, base, (2*uint64(n)+fill)<<8)
 	}
 	if st := s.mustStatus(); st.Deaths > 0 {
 		r.Errorf("%d workers died", st.Deaths)
 	}
 	s.stop()
 	s.checkAll("afterwards")
+	s.explained()
 }
 
 // fillUp fills what is free, looks at the full disk, and makes room. What is drawn begins with the given part of the seed.
-func (s *server) fillUp(ballast *ballast, part uint64) {
+func (s *server) fillUp(ballast *ballast, base []byte, part uint64) {
 	s.Helper()
 	r := s.round
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	var group sync.WaitGroup
-	var acknowledged, refused atomic.Int64
-	kept := make([]map[client.Hash]int64, 16)
-	type named struct{ node, version int64 }
-	names := make([][]named, len(kept))
-	for i := range kept {
-		remote := s.dialRemote(client.Options{Connections: 1, Retries: -1, Timeout: 30 * time.Second})
-		random := r.random(part + uint64(i))
-		kept[i] = make(map[client.Hash]int64)
+	fillers := make([]*filler, 16)
+	for i := range fillers {
+		f := &filler{server: s, id: i, remote: s.dialRemote(client.Options{Connections: 1, Retries: -1, Timeout: 30 * time.Second}),
+			random: r.random(part + uint64(i)), base: base, kept: make(map[client.Hash]int64)}
+		fillers[i] = f
 		group.Go(func() {
-			for tries := 0; tries < 12 && ctx.Err() == nil; { // refused so often
-				b := make([]byte, []int{100, 5000, 90_000, 300_000, 2 << 20}[random.IntN(5)])
-				fill(b, random.Uint64())
-				sum, length := client.Sum(b), int64(len(b))
-				var err error
-				if random.IntN(10) == 0 {
-					seed := random.Uint64()
-					sum, length, err = remote.UploadReader(ctx, newStream(seed, client.ChunkSize+100_000), nil)
-				} else {
-					_, err = remote.PutObjects(ctx, []client.Object{{Hash: sum, Size: length}}, [][]byte{b})
-				}
-				var reply *client.CommitReply
-				if err == nil {
-					kept[i][sum] = length
-					acknowledged.Add(1)
-					reply, err = remote.Commit(ctx, &client.CommitRequest{Changes: []client.Change{{Op: client.OpPut, Kind: client.KindFile,
-						Parent: client.Place{Node: remote.Hello().Root}, Name: fmt.Sprintf("%d-%x", i, random.Uint64()), Hash: sum, Size: length, Mode: 0o644, Expect: 0}}})
-				}
-				switch {
-				case err == nil && reply.Entries[0].Code == client.OK:
-					names[i] = append(names[i], named{reply.Entries[0].Node, reply.Entries[0].Version})
-				case err == nil:
-					r.Errorf("uploader %d: commit: %v", i, reply.Entries[0].Code)
-					return
-				case client.CodeOf(err) != client.NoSpace:
-					r.Errorf("uploader %d: a full disk is told as: %v", i, err)
-					return
-				default:
-					tries++
-					refused.Add(1)
-				}
+			if err := f.fill(ctx); err != nil {
+				r.Error(err)
 			}
 		})
 	}
@@ -114,29 +85,25 @@ func (s *server) fillUp(ballast *ballast, part uint64) {
 	ballast.fill()
 	random := r.random(99)
 	left := free(r, s.data)
+	var done fillCounts
 	deleted, wanted := 0, 0
 	remote := s.dialRemote(client.Options{Connections: 1, Retries: -1})
-	for _, some := range names {
-		for _, n := range some[:min(len(some), 2)] {
+	for _, f := range fillers {
+		done.add(f.counts)
+		some := min(len(f.names), 2)
+		for _, n := range f.names[:some] {
 			wanted++
-			reply, err := remote.Commit(ctx, &client.CommitRequest{Changes: []client.Change{{Op: client.OpDelete, Node: n.node, Expect: n.version}}})
-			switch {
-			case err != nil:
-				r.Errorf("delete on a full disk (%d bytes free): %v", left, err)
-			case reply.Entries[0].Code != client.OK:
-				r.Errorf("delete on a full disk: %v", reply.Entries[0].Code)
-			default:
-				deleted++
+			if _, err := f.commit(ctx, client.Change{Op: client.OpDelete, Node: n.node, Expect: n.version}); err != nil {
+				r.Fatalf("delete on a full disk (%d bytes free): %v", left, err)
 			}
-			if r.Failed() {
-				r.FailNow()
-			}
+			deleted++
 		}
+		f.names = f.names[some:]
 	}
-	for i := range kept {
-		for sum := range kept[i] {
+	for _, f := range fillers {
+		for sum := range f.kept {
 			if _, err := remote.Get(ctx, sum, 0, -1, io.Discard); err != nil {
-				r.Fatalf("uploader %d: a content that was acknowledged: %v", i, err)
+				r.Fatalf("uploader %d: a content that was acknowledged: %v", f.id, err)
 			}
 		}
 	}
@@ -147,6 +114,14 @@ func (s *server) fillUp(ballast *ballast, part uint64) {
 	s.within(startLimit, "another worker on a full disk", func() bool { return s.replaced(victim) })
 	s.killAll()
 	s.start()
+	emptied := s.makeRoom(ballast, fillers[0].left)
+	for _, f := range fillers {
+		for _, n := range f.names {
+			if _, err := remote.Get(ctx, n.hash, 0, -1, io.Discard); err != nil {
+				r.Fatalf("uploader %d: what stands when the trash is emptied: %v", f.id, err)
+			}
+		}
+	}
 	ballast.leave(s.data, 24<<20)
 	began := time.Now()
 	for {
@@ -160,8 +135,12 @@ func (s *server) fillUp(ballast *ballast, part uint64) {
 			r.Fatalf("with room again, after %v: %v", time.Since(began), err)
 		}
 	}
-	r.Logf("%d contents acknowledged, %d uploads refused, %d of %d names deleted with %d bytes free, served again after %v",
-		acknowledged.Load(), refused.Load(), deleted, wanted, left, time.Since(began).Round(time.Millisecond))
+	served := time.Since(began)
+	for _, l := range fillers[8].left {
+		fillers[8].finish(l)
+	}
+	r.Logf("%d contents put, %d bytes copied for changed ones, %d uploads left, %d names brought back, %d refusals; %d of %d names deleted with %d bytes free; "+
+		"%d names emptied; served again after %v", done.put, done.copied, done.left, done.restored, done.refused, deleted, wanted, left, emptied, served.Round(time.Millisecond))
 }
 
 // ballast is a file that takes what room there is on a disk.
