@@ -173,7 +173,7 @@ func (a *Assembly) build() error {
 		return err
 	}
 	startWriting(fd, start, at-start)
-	if differ(h.Value(), a.chunk.value) {
+	if differ("an assembled chunk", h.Value(), a.chunk.value) {
 		return ErrHash
 	}
 	return nil

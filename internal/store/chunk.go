@@ -198,7 +198,7 @@ func (c *Chunk) verify() error {
 		h.Write(b)
 		at += int64(len(b))
 	}
-	if differ(h.Value(), c.value) {
+	if differ("a chunk", h.Value(), c.value) {
 		return ErrHash
 	}
 	return nil

@@ -182,7 +182,7 @@ func (c *collector) readLiving(from int64, living []db.Content, bytes int64) ([]
 		if err := readAt(file.fd, b, living[i].Offset); err != nil {
 			return nil, fmt.Errorf("%w: %x: %w", errUnmovable, living[i].Hash, err)
 		}
-		if differ(hash.Sum(b), [32]byte(living[i].Hash)) {
+		if differ("a copy", hash.Sum(b), [32]byte(living[i].Hash)) {
 			return nil, fmt.Errorf("%w: %x: %w", errUnmovable, living[i].Hash, ErrHash)
 		}
 		at += living[i].Size

@@ -96,7 +96,7 @@ func (t *turns) put(number int64) {
 func (s *Store) syncData(fd int, what string) error {
 	err := s.step("sync " + what)
 	if err == nil {
-		err = again(func() error { return syncFile(fd) })
+		err = again(func() error { return syncFile(fd, what) })
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return full(fmt.Errorf("sync %s: %w", what, err))

@@ -215,7 +215,7 @@ func (e *export) link(root *os.Root, n *Entry) error {
 	if err := e.s.ReadAll([]*Location{l}, target); err != nil {
 		return err
 	}
-	if differ(hash.Sum(target), n.Hash) {
+	if differ("an export", hash.Sum(target), n.Hash) {
 		return ErrHash
 	}
 	if root != nil {
@@ -294,7 +294,7 @@ func (e *export) compare(source *File, n *Entry) (small []byte, err error) {
 	} else {
 		sum, _, err = hash.SumReader(&stretch{source.FD(), source.Base(), source.Base() + n.Size})
 	}
-	if err == nil && differ(sum, n.Hash) {
+	if err == nil && differ("an export", sum, n.Hash) {
 		err = ErrHash
 	}
 	return small, err

@@ -147,7 +147,7 @@ func (s *Store) proven(w Who, p *Possession, c *claimed) bool {
 			s.config.Log("warn", "read a content to check a proof", err)
 			return false
 		}
-		if !key.Fits(i, b, p.Tags) {
+		if !proves(key.Fits(i, b, p.Tags)) {
 			return false
 		}
 	}

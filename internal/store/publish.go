@@ -59,7 +59,7 @@ func (in *Incoming) takeBody(body []byte) error {
 	bad, length := false, int64(0)
 	for i := range in.objects {
 		o := &in.objects[i]
-		if differ(hash.Sum(body[o.offset:o.offset+o.size]), o.hash) {
+		if differ("a batch", hash.Sum(body[o.offset:o.offset+o.size]), o.hash) {
 			o.fate, bad = wrong, true
 			continue
 		}
@@ -125,7 +125,7 @@ func (in *Incoming) verify() error {
 		if err != nil {
 			return fmt.Errorf("verify: %w", err)
 		}
-		if differ(sum, o.hash) {
+		if differ("a batch", sum, o.hash) {
 			o.fate = wrong
 		}
 	}

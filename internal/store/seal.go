@@ -114,7 +114,7 @@ func (s *Store) checkSeal(w Who, u *db.Upload, fd int, size int64, want [32]byte
 			return fmt.Errorf("verify a content: %w", err)
 		}
 	}
-	if differ(root, want) {
+	if differ("a seal", root, want) {
 		return ErrHash
 	}
 	return nil

@@ -5,7 +5,7 @@
 //	D1  kill -9 of workers, parent and all under load      kill_test.go, log_test.go, compaction_test.go
 //	D2  power cuts of ext4 and XFS under load              cut_test.go
 //	D3  every flush boundary of a recorded disk            replay_test.go, fuse_test.go
-//	D4  mutants that lack one thing each are caught        mutant_test.go, order_test.go
+//	D4  mutants that lack one thing each are caught        mutant_test.go, order_test.go, wrong_test.go
 //	D5  the n-th system call fails, for every n            nth_test.go, nth_trial_test.go, nth_store_test.go, nth_command_test.go
 //	D6  a failing sync                                     sync_test.go, sync_change_test.go
 //	D7  a full disk                                        full_test.go, full_fill_test.go, full_room_test.go

@@ -18,7 +18,7 @@ func TestMutants(t *testing.T) {
 		says    []string // one of these is in what it prints; none: it passes
 		long    bool     // in the long round only
 	}{
-		{without: "", run: "^(TestOrder|TestWrongBytes)$"},
+		{without: "", run: "^(TestOrder|TestOrderOfStore|TestWrongBytes)$"},
 		{without: "", run: "^TestPowerCut$/^ext4$", long: true},
 		{without: "fdatasync", run: "^TestPowerCut$/^ext4$", says: lossWords},
 		{without: "fdatasync", run: "^TestPowerCut$/^xfs$", says: lossWords, long: true},
@@ -28,6 +28,15 @@ func TestMutants(t *testing.T) {
 		{without: "full", run: "^TestPowerCut$/^ext4$", says: lossWords, long: true},
 		{without: "full", run: "^TestOrder$", says: []string{"no commit was seen", "before the commit is synced"}},
 		{without: "hash", run: "^TestWrongBytes$", says: []string{"is not refused", "a wrong chunk", "is held under"}},
+		{without: "hash of a chunk", run: "^TestWrongBytes$", says: []string{"a wrong chunk of"}, long: true},
+		{without: "hash of an assembled chunk", run: "^TestWrongBytes$", says: []string{"a wrong chunk put together is not refused"}},
+		{without: "hash of a seal", run: "^TestWrongBytes$", says: []string{"a wrong content of two chunks is sealed"}},
+		{without: "hash of a copy", run: "^TestBitRotByWay$", says: []string{"a content that has rotted was moved"}, long: true},
+		{without: "proof", run: "^TestWrongBytes$", says: []string{"a wrong proof is taken"}},
+		{without: "fdatasync of an upload", run: "^TestOrderOfStore$", says: []string{"upload-assemble: the commit is synced before the bytes of objects"}},
+		{without: "fdatasync of a segment", run: "^TestOrderOfStore$", says: []string{"gc of a segment: the commit is synced before the bytes of segments"}, long: true},
+		{without: "directory", run: "^TestOrderOfStore$", says: []string{"gc of a segment: the commit is synced before the end of"}, long: true},
+		{without: "full", run: "^TestOrderOfStore$", says: []string{"restore from the trash: the reply comes before the commit is synced"}, long: true},
 	} {
 		name := test.without
 		if name == "" {

@@ -223,8 +223,8 @@ func assembleTrials() []trial {
 		{name: "upload-assemble", prepare: opened, do: assemble, again: whole},
 		{name: "upload-assemble, extents shared", disk: "xfs", prepare: opened, do: assemble, again: whole},
 		{name: "a life's first upload-assemble", calls: []string{"ioctl"}, prepare: func(n *nth) { n.replace(); opened(n) }, do: assemble, again: whole},
-		{name: "signature", prepare: func(n *nth) { based(n); n.replace() }, do: signature(false), again: signature(false)},
-		{name: "signature, sums", prepare: based, do: signature(true), again: signature(true)},
+		{name: "signature", reads: true, prepare: func(n *nth) { based(n); n.replace() }, do: signature(false), again: signature(false)},
+		{name: "signature, sums", reads: true, prepare: based, do: signature(true), again: signature(true)},
 		// A content that cannot be read is answered as a wrong proof is: it is to be sent then.
 		{name: "prove", lost: true, short: []string{"pread64", "fsync"}, prepare: func(n *nth) {
 			n.take(n.body(client.LeastProof))

@@ -76,6 +76,7 @@ type trial struct {
 	again   func(n *nth) error
 	lost    bool // a failure may end the connection instead of being answered: a reply was under way
 	dies    bool // the worker is killed by it
+	reads   bool // it commits nothing
 
 	match func(n *nth) func(e *event) bool // which calls fail; nil: any
 	calls []string                         // of which kinds; nil: all

@@ -98,6 +98,36 @@ func TestOrder(t *testing.T) {
 
 const databaseLog = "sluice.db-wal"
 
+// TestOrderOfStore is TestOrder for what a store does beside everyday, and for its commands: what TestNthCallOfStore tries.
+func TestOrderOfStore(t *testing.T) {
+	t.Parallel()
+	r := begin(t)
+	n := r.newNth(r.path("data"))
+	for _, trial := range storeTrials() {
+		if trial.reads || trial.disk != "" || trial.calls != nil {
+			continue
+		}
+		trial.prepare(n)
+		n.tap.recorded()
+		r.must(trial.do(n))
+		events := n.tap.recorded()
+		if trial.after != nil {
+			trial.after(n)
+		}
+		commits, problems := outOfOrder(events)
+		if commits == 0 {
+			problems = append(problems, "no commit was seen")
+		}
+		for _, p := range problems {
+			r.Errorf("%s: %s", trial.name, p)
+		}
+		if len(problems) > 0 {
+			r.Log(told(events))
+		}
+	}
+	n.mustAnswer()
+}
+
 // outOfOrder finds what was not durable when something that relies on it was made durable or answered, and counts commits.
 //
 // A commit writes its frames and syncs them in one call of SQLite, and so in one thread. Another thread that syncs the log is
@@ -110,7 +140,12 @@ func outOfOrder(events []event) (commits int, problems []string) {
 		switch e.call {
 		case "openat", "mkdirat":
 			if kept && (e.created || e.call == "mkdirat") {
-				names[path.Dir(e.path)] = path.Base(e.path)
+				names[path.Dir(e.path)] = "the name " + path.Base(e.path)
+			}
+		case "unlinkat", "renameat2": // the row is to outlive the file
+			if kept {
+				delete(written, e.path)
+				names[path.Dir(e.path)] = "the end of " + path.Base(e.path)
 			}
 		case "pwrite64", "splice":
 			if (kept || e.path == databaseLog) && (e.call == "pwrite64" || e.into) {
@@ -134,7 +169,7 @@ func outOfOrder(events []event) (commits int, problems []string) {
 				problems = append(problems, "the commit is synced before the bytes of "+file)
 			}
 			for folder, name := range names {
-				problems = append(problems, fmt.Sprintf("the commit is synced before the name %s in %s", name, folder))
+				problems = append(problems, fmt.Sprintf("the commit is synced before %s in %s", name, folder))
 			}
 		}
 	}
@@ -154,6 +189,7 @@ func TestJudgeOfOrder(t *testing.T) {
 	frames, commit := do(3, "pwrite64", databaseLog), do(3, "fsync", databaseLog)
 	moving, moved := do(4, "fsync", databaseLog), do(4, "pwrite64", "sluice.db")
 	made := event{thread: 1, call: "openat", path: object, created: true}
+	removed, folder := do(1, "unlinkat", object), do(1, "fsync", "objects/1")
 	for _, test := range []struct {
 		name    string
 		events  []event
@@ -168,6 +204,8 @@ func TestJudgeOfOrder(t *testing.T) {
 		{"the bytes are not synced, and the log is moved", []event{write, moving, moved, frames, commit}, 1, bytes},
 		{"the bytes are synced last", []event{write, frames, commit, sync}, 1, bytes},
 		{"the name is not synced", []event{made, write, sync, frames, commit}, 1, "the commit is synced before the name 2 in objects/1"},
+		{"a file is removed", []event{frames, commit, removed, folder, frames, commit}, 2, ""},
+		{"a file's end is not synced", []event{removed, frames, commit, folder}, 1, "the commit is synced before the end of 2 in objects/1"},
 		{"the frames are not synced", []event{write, sync, frames}, 0, noReply},
 		{"the frames are not synced, but the log is moved", []event{write, sync, frames, moving, moved}, 0, noReply},
 		{"no commit", []event{write, sync, moving, moved}, 0, ""},

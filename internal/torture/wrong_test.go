@@ -1,10 +1,12 @@
 package torture
 
 import (
+	"context"
 	"testing"
 
 	"sluice/internal/client"
 	"sluice/internal/hash"
+	"sluice/internal/proof"
 	"sluice/internal/proto"
 )
 
@@ -83,6 +85,7 @@ func TestWrongBytes(t *testing.T) {
 			r.Errorf("a wrong content %s is sealed: %v", name, code)
 		}
 	}
+	claimed = append(claimed, s.wrongAssembly(w, body(300_000)), s.wrongProof(w, body(client.LeastProof)))
 	_, err := w.Write(w.frame(proto.TypeHave, (&proto.Have{Hashes: claimed}).Append(nil), nil))
 	r.must(err)
 	reply, err := w.read()
@@ -97,4 +100,50 @@ func TestWrongBytes(t *testing.T) {
 	s.mustAnswer()
 	s.stop()
 	s.checkAll("afterwards")
+}
+
+// wrongAssembly has a chunk put together that is not what its value says.
+func (s *server) wrongAssembly(w *wire, base []byte) proto.Hash {
+	s.Helper()
+	_, err := w.call(proto.TypePutObjects, &proto.PutObjects{Objects: []proto.Object{{Hash: client.Sum(base), Size: int64(len(base))}}}, base)
+	s.must(err)
+	length := int64(len(base) - 100)
+	reply, err := w.call(proto.TypeUploadOpen, &proto.UploadOpen{Key: proto.Key{3}, Size: length, Sparse: true}, nil)
+	s.must(err)
+	opened, err := proto.ParseUploadOpenReply(reply.header)
+	s.must(err)
+	code, err := w.ask(proto.TypeAssemble, &proto.UploadAssemble{Upload: opened.Upload, Value: chunkValue(base[:length], 0), From: []proto.Hash{client.Sum(base)},
+		Ranges: []proto.Range{{Kind: proto.Copied, Offset: 100, Length: length}}}, nil)
+	s.must(err)
+	if code != proto.HashMismatch {
+		s.Errorf("a wrong chunk put together is not refused: %v", code)
+	}
+	code, err = w.ask(proto.TypeUploadSeal, &proto.UploadSeal{Key: proto.Key{4}, Upload: opened.Upload, Size: length, Hash: client.Sum(base[:length])}, nil)
+	s.must(err)
+	if code == proto.OK {
+		s.Error("what was put together wrong is sealed")
+	}
+	return client.Sum(base[:length])
+}
+
+// wrongProof says to have what somebody else has.
+func (s *server) wrongProof(w *wire, b []byte) proto.Hash {
+	s.Helper()
+	s.addUser("bob")
+	object := client.Object{Hash: client.Sum(b), Size: int64(len(b))}
+	_, err := s.dialAs("bob", client.Options{}).PutObjects(context.Background(), []client.Object{object}, [][]byte{b})
+	s.must(err)
+	reply, err := w.call(proto.TypeHave, &proto.Have{Hashes: []proto.Hash{object.Hash}, Sizes: []int64{object.Size}}, nil)
+	s.must(err)
+	told, err := proto.ParseHaveReply(reply.header)
+	s.must(err)
+	reply, err = w.call(proto.TypeProve, &proto.Prove{Proofs: []proto.Proof{{Hash: object.Hash, Size: object.Size, Nonce: told.Challenges[0].Nonce,
+		Tags: make([]byte, proof.TagsOf(object.Size)*proof.TagLen)}}}, nil)
+	s.must(err)
+	answer, err := proto.ParseProveReply(reply.header)
+	s.must(err)
+	if answer.Linked.Get(0) {
+		s.Error("a wrong proof is taken")
+	}
+	return object.Hash
 }
