@@ -3,10 +3,9 @@ package state
 import "sluice/internal/db"
 
 const (
-	rootColumns  = "remote, server, path, dir, device, node, epoch, journal, listed, dev, ino, mark, scanned, synced, sets"
-	entryColumns = "id, parent, name, kind, hash, size, mode, mtime, version"
-	nodeColumns  = entryColumns + ", fsize, fmtime, fctime, ino, born"
-	newsColumns  = entryColumns + ", deleted"
+	rootColumns = "remote, server, path, dir, device, node, epoch, journal, listed, dev, ino, mark, scanned, synced, sets"
+	nodeColumns = "id, parent, name, ino, what"
+	newsColumns = "id, parent, name, kind, hash, size, mode, mtime, version, deleted"
 )
 
 func readRoot(r *db.Row) SyncRoot {
@@ -16,19 +15,19 @@ func readRoot(r *db.Row) SyncRoot {
 	}
 }
 
-func readEntry(r *db.Row) SyncEntry {
-	e := SyncEntry{
+func readNode(r *db.Row) (n SyncNode, err error) {
+	n.ID, n.Parent, n.Name, n.Ino = r.Int(0), r.Int(1), r.Text(2), uint64(r.Int(3))
+	return n, n.take(r.Bytes(4))
+}
+
+func readNews(r *db.Row) SyncNews {
+	n := SyncNews{Deleted: r.Int(9) != 0}
+	n.SyncEntry = SyncEntry{
 		ID: r.Int(0), Parent: r.Int(1), Name: r.Text(2), Kind: uint8(r.Int(3)), Size: r.Int(5), Mode: uint32(r.Int(6)), Mtime: r.Int(7), Version: r.Int(8),
 	}
-	copy(e.Hash[:], r.Bytes(4))
-	return e
+	copy(n.Hash[:], r.Bytes(4))
+	return n
 }
-
-func readNode(r *db.Row) SyncNode {
-	return SyncNode{readEntry(r), r.Int(9), r.Int(10), r.Int(11), uint64(r.Int(12)), r.Int(13)}
-}
-
-func readNews(r *db.Row) SyncNews { return SyncNews{readEntry(r), r.Int(9) != 0} }
 
 // Root gives what is remembered about the folder itself.
 func (y *Sync) Root() (root SyncRoot, err error) {
@@ -73,9 +72,11 @@ func (y *Sync) ByIno(ino uint64, each func(n *SyncNode)) error {
 func (y *Sync) nodes(sql string, each func(n *SyncNode), args ...any) error {
 	return y.read(func(t db.Table) error {
 		return t.Rows(sql, args, func(r *db.Row) error {
-			n := readNode(r)
-			each(&n)
-			return nil
+			n, err := readNode(r)
+			if err == nil {
+				each(&n)
+			}
+			return err
 		})
 	})
 }

@@ -31,11 +31,11 @@ func (y *Sync) applyNodes(t db.Table, b *SyncBatch) error {
 			return err
 		}
 	}
+	var name, what []byte
 	for i := range b.Nodes {
 		n := &b.Nodes[i]
-		err := t.Run("INSERT OR REPLACE INTO sync_node (root, "+nodeColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			y.id, n.ID, n.Parent, []byte(n.Name), int64(n.Kind), n.Hash[:], n.Size, n.Mode, n.Mtime, n.Version,
-			n.FactSize, n.FactMtime, n.FactCtime, int64(n.Ino), n.Born)
+		name, what = append(name[:0], n.Name...), n.append(what[:0])
+		err := t.Run("INSERT OR REPLACE INTO sync_node (root, "+nodeColumns+") VALUES (?, ?, ?, ?, ?, ?)", y.id, n.ID, n.Parent, name, int64(n.Ino), what)
 		if err != nil {
 			return err
 		}

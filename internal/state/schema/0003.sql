@@ -21,23 +21,15 @@ CREATE TABLE sync_root (
   UNIQUE (server, path, dir)
 ) STRICT;
 
--- A node as it was when both sides were last the same, with the facts of the local file then.
+-- A node as it was when both sides were last the same, with the facts of the local file then. All rows are read and compared
+-- whenever nothing has changed, and each is written once by a first sync: a column for each fact would cost half of that again.
 CREATE TABLE sync_node (
   root    INTEGER NOT NULL REFERENCES sync_root ON DELETE CASCADE,
   id      INTEGER NOT NULL,   -- the server's number of the node
   parent  INTEGER NOT NULL,
   name    BLOB    NOT NULL,
-  kind    INTEGER NOT NULL,
-  hash    BLOB,               -- files, links and sets
-  size    INTEGER NOT NULL,
-  mode    INTEGER NOT NULL,
-  mtime   INTEGER NOT NULL,   -- ns since 1970
-  version INTEGER NOT NULL,
-  fsize   INTEGER NOT NULL,   -- the local facts, all 0: not known
-  fmtime  INTEGER NOT NULL,   -- ns since 1970
-  fctime  INTEGER NOT NULL,   -- ns since 1970
-  ino     INTEGER NOT NULL,
-  born    INTEGER NOT NULL,   -- ns since 1970
+  ino     INTEGER NOT NULL,   -- of the local file; 0: not known
+  what    BLOB    NOT NULL,   -- the other facts, as sync_node.go writes them
   PRIMARY KEY (root, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sync_node_place ON sync_node (root, parent, name);
