@@ -13,7 +13,7 @@ export CGO_ENABLED := 1
 export GOFLAGS := -trimpath -buildvcs=false
 
 # A package that takes longer than its budget has grown a load that belongs in torture.
-TEST_BUDGET ?= 420s
+TEST_BUDGET ?= 540s
 FUZZTIME    ?= 10s
 
 .PHONY: build demo test race race-e2e lint fuzz e2e torture bench install deb test-unit clean
