@@ -10,9 +10,12 @@ import (
 // Checkpoint moves what is in the log into the database file and tells how long the log is. Only the keeper calls it.
 // It goes as far as readers allow and holds up nobody; with truncate it then takes the gate, finishes and cuts
 // the log to nothing, for which writers wait. ErrFull: the database file has no room for what is new, and nothing was moved.
+// ErrUndone: something could not be read, so all of the log is moved the next time.
 func (d *DB) Checkpoint(truncate bool) (walBytes int64, err error) {
 	err = d.asKeeper(func() error {
-		if err := d.move(truncate); err != nil {
+		if err := d.move(truncate); readFailed(err) {
+			return fmt.Errorf("checkpoint: %w: %w", ErrUndone, err)
+		} else if err != nil {
 			return fmt.Errorf("checkpoint: %w", err)
 		}
 		info, err := os.Stat(d.path + "-wal")
@@ -40,7 +43,7 @@ func (d *DB) asKeeper(do func() error) (err error) {
 	if d.keeper == nil {
 		if d.keeper, err = connect(d.path, checkpointer, d.options); err != nil {
 			d.keeper = nil
-			return fmt.Errorf("the keeper's connection: %w", err)
+			return fmt.Errorf("the keeper's connection: %w: %w", ErrUndone, err)
 		}
 	}
 	return do()

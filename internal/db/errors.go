@@ -12,7 +12,7 @@ import (
 var (
 	ErrFull     = errors.New("no space left for the database")
 	ErrIO       = errors.New("database input or output failed")
-	ErrUndone   = errors.New("nothing of the transaction was kept")
+	ErrUndone   = errors.New("nothing of it was kept")
 	ErrStopped  = errors.New("writing to the database has stopped since a sync failed")
 	ErrUnique   = errors.New("a row with this key exists")
 	ErrClosed   = errors.New("the database is closed")

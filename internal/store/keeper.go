@@ -104,7 +104,7 @@ func (s *Store) checkpoint(cut bool) {
 	})
 	switch {
 	case err == nil || errors.Is(err, db.ErrClosed):
-	case errors.Is(err, db.ErrIO):
+	case errors.Is(err, db.ErrIO) && !errors.Is(err, db.ErrUndone): // what could not be read was not written either
 		s.stop("checkpoint", err)
 	default:
 		s.config.Log("warn", "checkpoint", err)
