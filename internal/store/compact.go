@@ -62,7 +62,7 @@ func (c *collector) measureOne(segment int64) error {
 	if err != nil {
 		return err
 	}
-	path := c.s.folder.segment(segment)
+	path, size := c.s.folder.segment(segment), pages(end)
 	var st unix.Stat_t
 	switch err := unix.Stat(path, &st); {
 	case err == unix.ENOENT: // told at the start; nothing of it can be read, nor copied
@@ -72,13 +72,15 @@ func (c *collector) measureOne(segment int64) error {
 		}
 	case err != nil:
 		return fmt.Errorf("look at %s: %w", path, err)
-	case st.Size > pages(end):
-		if err := again(func() error { return unix.Truncate(path, pages(end)) }); err != nil {
+	case st.Size > size:
+		if err := again(func() error { return unix.Truncate(path, size) }); err != nil {
 			return fmt.Errorf("cut %s: %w", path, err)
 		}
-		c.result.Tails += st.Size - pages(end)
+		c.result.Tails += st.Size - size
+	case st.Size >= end: // within its last page, on a file system that allocates nothing ahead
+		size = st.Size
 	}
-	return c.s.writeAnyway(func(tx *db.Tx) error { return tx.MeasureSegment(segment, pages(end), pages(end)-living) })
+	return c.s.writeAnyway(func(tx *db.Tx) error { return tx.MeasureSegment(segment, size, size-living) })
 }
 
 // compact copies what lives in a segment and removes it.

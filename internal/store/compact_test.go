@@ -79,6 +79,21 @@ func TestCompact(t *testing.T) {
 }
 
 // Descriptors of removed segments are not kept: they keep the room.
+// Where nothing can be allocated ahead a segment's file ends with its last content, and not with a page.
+func TestMeasureWithoutAllocation(t *testing.T) {
+	data := newFolder(t, 0)
+	before, err := Open(Config{Data: data, Slot: 1})
+	must(t, err)
+	_, err = put(before, account(t, before, "ann"), bytesOf(1, 60_000))
+	must(t, err)
+	must(t, before.Close())
+	s := openSlot(t, data, 0, nil)
+	must(t, os.Truncate(s.folder.segment(onlySegment(t, s)), 60_000))
+	_, err = collectLater(s)
+	must(t, err)
+	audit(t, data, true)
+}
+
 func TestRemovedFilesAreClosed(t *testing.T) {
 	data := newFolder(t, 0)
 	living := many(1, 3, 3000)

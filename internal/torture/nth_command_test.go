@@ -167,10 +167,12 @@ func ofCommand(n *nth) func(e *event) bool {
 	}
 }
 
-// ofSegments leaves out the frames of the log: those of its many small commits fail in the other gc.
+// ofSegments leaves out what fails in the other gc: the log's frames and opening, and the look for files of the command's own life.
 func ofSegments(n *nth) func(e *event) bool {
 	match := ofCommand(n)
-	return func(e *event) bool { return match(e) && (e.path != databaseLog || e.call != "pwrite64") }
+	return func(e *event) bool {
+		return match(e) && (strings.HasPrefix(e.path, "segments") || e.path == databaseLog && e.call == "fsync")
+	}
 }
 
 // ofScrub leaves out the segments, in which there is more to read with every run.
