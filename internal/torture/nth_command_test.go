@@ -87,8 +87,8 @@ func commandTrials() []trial {
 	var folder string
 	imported := func(n *nth) error { return n.tapped(0, "import", "ann", folder) }
 	return []trial{
-		{name: "gc of files", short: []string{"unlinkat"}, match: ofCommand, prepare: wasteful(150_000, 150_000, 200_000, 140_000), do: gc, again: collected},
-		{name: "gc of a segment", short: []string{"pwrite64", "fdatasync"}, match: ofSegments, prepare: func(n *nth) {
+		{name: "gc of files", short: []string{}, match: ofCommand, prepare: wasteful(150_000, 150_000, 200_000, 140_000), do: gc, again: collected},
+		{name: "gc of a segment", short: []string{"pwrite64"}, match: ofSegments, prepare: func(n *nth) {
 			wasteful(60_000, 60_000, 60_000, 60_000)(n)
 			n.replace() // which ends the segment
 		}, do: gc, again: gone("segments")},

@@ -80,7 +80,7 @@ type trial struct {
 
 	match func(n *nth) func(e *event) bool // which calls fail; nil: any
 	calls []string                         // of which kinds; nil: all
-	short []string                         // of these in a short round; nil: all
+	short []string                         // of these in a short round; nil: all, none: only long rounds have it
 	after func(n *nth)                     // when it was tried for the last time; nil: nothing is left behind
 	disk  string                           // the file system it is about; empty: any
 }
