@@ -78,7 +78,6 @@ func TestCompact(t *testing.T) {
 	}
 }
 
-// Descriptors of removed segments are not kept: they keep the room.
 // Where nothing can be allocated ahead a segment's file ends with its last content, and not with a page.
 func TestMeasureWithoutAllocation(t *testing.T) {
 	data := newFolder(t, 0)
@@ -94,6 +93,7 @@ func TestMeasureWithoutAllocation(t *testing.T) {
 	audit(t, data, true)
 }
 
+// Descriptors of removed segments are not kept: they keep the room.
 func TestRemovedFilesAreClosed(t *testing.T) {
 	data := newFolder(t, 0)
 	living := many(1, 3, 3000)
