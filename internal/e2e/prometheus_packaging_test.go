@@ -142,9 +142,11 @@ func TestPrometheus(t *testing.T) {
 	v.done("upgrade")
 	v.upgraded(pid)
 	p.until("SluiceDiskLow", "pending")
-	if found, err := p.query(starts); err != nil || len(found) != 1 {
-		t.Errorf("starts after an upgrade: %v, %v", found, err)
-	}
+	within(t, 20*time.Second, "the start after an upgrade is shown", func() bool {
+		found, err := p.query(starts)
+		must(t, err)
+		return len(found) == 1
+	})
 	v.end()
 	p.until("SluiceDown", "pending")
 	for name, r := range p.alerts() {
