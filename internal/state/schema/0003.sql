@@ -21,15 +21,23 @@ CREATE TABLE sync_root (
   UNIQUE (server, path, dir)
 ) STRICT;
 
--- A node as it was when both sides were last the same, with the facts of the local file then. All rows are read and compared
--- whenever nothing has changed, and each is written once by a first sync: a column for each fact would cost half of that again.
+-- A node as it was when both sides were last the same, with the facts of the local file then.
 CREATE TABLE sync_node (
   root    INTEGER NOT NULL REFERENCES sync_root ON DELETE CASCADE,
   id      INTEGER NOT NULL,   -- the server's number of the node
   parent  INTEGER NOT NULL,
   name    BLOB    NOT NULL,
-  ino     INTEGER NOT NULL,   -- of the local file; 0: not known
-  what    BLOB    NOT NULL,   -- the other facts, as sync_node.go writes them
+  kind    INTEGER NOT NULL,
+  hash    BLOB,               -- files, links and sets
+  size    INTEGER NOT NULL,
+  mode    INTEGER NOT NULL,
+  mtime   INTEGER NOT NULL,   -- ns since 1970
+  version INTEGER NOT NULL,
+  fsize   INTEGER NOT NULL,   -- the local facts, all 0: not known
+  fmtime  INTEGER NOT NULL,   -- ns since 1970
+  fctime  INTEGER NOT NULL,   -- ns since 1970
+  ino     INTEGER NOT NULL,
+  born    INTEGER NOT NULL,   -- ns since 1970
   PRIMARY KEY (root, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sync_node_place ON sync_node (root, parent, name);
@@ -59,13 +67,6 @@ CREATE TABLE sync_sent (
   root INTEGER NOT NULL REFERENCES sync_root ON DELETE CASCADE,
   what BLOB    NOT NULL   -- one thing after another: folder, name and hash, as sync_sent.go writes them
 ) STRICT;
-
--- The key of a commit whose reply has not come yet: it may still be on its way.
-CREATE TABLE sync_aloft (
-  root INTEGER NOT NULL REFERENCES sync_root ON DELETE CASCADE,
-  key  BLOB    NOT NULL,
-  PRIMARY KEY (root, key)
-) STRICT, WITHOUT ROWID;
 
 -- A name that could not be dealt with when it was last tried.
 CREATE TABLE sync_problem (
