@@ -27,10 +27,13 @@ func (tx *Tx) Damaged() (n int64, err error) {
 	return n, err
 }
 
+// namesOfDamaged begins with what is damaged, which is nearly always nothing. Of its own SQLite begins with all names of the account.
+const namesOfDamaged = `SELECT node.id FROM content CROSS JOIN node ON node.content = content.id AND node.namespace = CAST(? AS INTEGER)
+	WHERE content.damaged IS NOT NULL`
+
 // NamesOfDamaged lists the nodes of a namespace that name a damaged content.
 func (tx *Tx) NamesOfDamaged(namespace int64) (nodes []int64, err error) {
-	err = tx.rows(`SELECT node.id FROM content JOIN node ON node.content = content.id AND node.namespace = ?
-		WHERE content.damaged IS NOT NULL`, []any{namespace}, func(r *Row) error {
+	err = tx.rows(namesOfDamaged, []any{namespace}, func(r *Row) error {
 		nodes = append(nodes, r.Int(0))
 		return nil
 	})

@@ -3,6 +3,7 @@ package db
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -30,6 +31,7 @@ func TestStatementsArePlannedOnce(t *testing.T) {
 				func() error { return tx.InsertHolds(2, i, i, i) },
 				func() error { _, err := tx.Charge(1, -i); return err },
 				func() error { return ignore(tx.Left(1)) },
+				func() error { _, err := tx.NamesOfDamaged(1); return err },
 				func() error { _, err := tx.Namespace(i - 1); return err },
 				func() error { _, err := tx.LastNode(); return err },
 				func() error { return tx.InsertNode(n) },
@@ -98,6 +100,20 @@ func TestStatementsArePlannedOnce(t *testing.T) {
 	}
 	if seen < 20 {
 		t.Errorf("only %d statements were seen", seen)
+	}
+}
+
+// A copy asks for the names of damaged contents: it must not look at all names of the account to find that there are none.
+func TestNamesOfDamagedBeginWithDamage(t *testing.T) {
+	var plan []string
+	err := openTest(t).Read(func(tx *Tx) error {
+		return tx.rows("EXPLAIN QUERY PLAN "+namesOfDamaged, []any{1}, func(r *Row) error {
+			plan = append(plan, r.Text(3))
+			return nil
+		})
+	})
+	if err != nil || len(plan) != 2 || !strings.Contains(plan[0], "content_damaged") || !strings.Contains(plan[1], "node_content (content=? AND namespace=?)") {
+		t.Errorf("%q, %v", plan, err)
 	}
 }
 
