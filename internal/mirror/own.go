@@ -55,13 +55,18 @@ func (o *own) answered(changes []client.Change, reply *client.CommitReply) {
 	o.newest = max(o.newest, reply.Journal)
 }
 
+// maxApart is how many numbers the commits on their way can be ahead by. More are beyond somebody else's change.
+const maxApart = maxFlying * client.MaxBatch
+
 // reached takes one number. Of several commits on their way the first to be answered need not be the first that was carried out.
 func (o *own) reached(number int64) {
 	if number != o.reach+1 {
 		if o.apart == nil {
 			o.apart = make(map[int64]bool)
 		}
-		o.apart[number] = true
+		if len(o.apart) < maxApart {
+			o.apart[number] = true
+		}
 		return
 	}
 	for o.reach = number; o.apart[o.reach+1]; o.reach++ {
