@@ -316,10 +316,7 @@ func TestNotReadyOnAFullDisk(t *testing.T) {
 
 // A failed sync stops a worker's store for good: whichever worker is asked, /readyz says so, and the counters too.
 func TestNotReadyAfterAFailedSync(t *testing.T) {
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("strace is not installed: apt-get install strace")
-	}
+	strace := needs(t, "strace", "strace")
 	s := start(t, t.TempDir(), "--metrics", "127.0.0.1:0")
 	address := s.metricsAddress()
 	w := s.login("ann")

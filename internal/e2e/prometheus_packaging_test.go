@@ -15,7 +15,7 @@ import (
 
 // Prometheus' own tool takes the rules, finds them to do what rules_test.yml says, and has nothing to say of the counters.
 func TestPromtool(t *testing.T) {
-	tool := needs(t, "promtool")
+	tool := needs(t, "promtool", "prometheus")
 	s := start(t, t.TempDir(), "--metrics", "127.0.0.1:0")
 	s.answers()
 	status, text := get(t, s.metricsAddress(), "/metrics")

@@ -29,20 +29,10 @@ type prometheus struct {
 	log     *logBuffer
 }
 
-// needs finds a program of the package prometheus, or skips the test.
-func needs(t *testing.T, program string) string {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil {
-		t.Skipf("needs %s: apt-get install prometheus", program)
-	}
-	return path
-}
-
 // watchedBy runs a prometheus that scrapes target once a second, until the end of the test.
 func watchedBy(t *testing.T, target string) *prometheus {
 	t.Helper()
-	program, dir := needs(t, "prometheus"), t.TempDir()
+	program, dir := needs(t, "prometheus", "prometheus"), t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
 	must(t, os.WriteFile(config, []byte(scrapeConfig(t, target)), 0o644))
 	// It takes no port 0, and a port that was free may be taken when it comes to listen.
@@ -92,22 +82,23 @@ func scrapeConfig(t *testing.T, target string) string {
 }
 
 // ready waits until it answers; no: it has ended.
-func (p *prometheus) ready() bool {
+func (p *prometheus) ready() (up bool) {
 	p.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	within(p.t, 30*time.Second, "prometheus answers, or has ended", func() bool {
 		select {
 		case <-p.ended:
-			return false
+			return true
 		default:
 		}
-		if reply, err := http.Get(p.base + "/-/ready"); err == nil {
-			reply.Body.Close()
-			if reply.StatusCode == http.StatusOK {
-				return true
-			}
+		reply, err := http.Get(p.base + "/-/ready")
+		if err != nil {
+			return false
 		}
-	}
-	return false
+		reply.Body.Close()
+		up = reply.StatusCode == http.StatusOK
+		return up
+	})
+	return up
 }
 
 func (p *prometheus) end() {
@@ -185,23 +176,19 @@ func (p *prometheus) alerts() map[string]alert {
 // until waits for a rule to be in a state, and looks at what it tells then.
 func (p *prometheus) until(name string, state ...string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		r := p.alerts()[name]
-		if slices.Contains(state, r.State) {
-			for _, a := range r.Alerts {
-				text := a.Annotations["summary"] + "\n" + a.Annotations["description"]
-				p.t.Logf("%s is %s: %s", name, r.State, text)
-				if strings.Contains(text, "<") || strings.Contains(text, "{{") || !strings.Contains(text, a.Labels["instance"]) || a.Labels["instance"] == "" {
-					p.t.Errorf("%s of %v tells: %s", name, a.Labels, text)
-				}
-			}
-			if len(r.Alerts) != 1 {
-				p.t.Errorf("%s: %d alerts of one server", name, len(r.Alerts))
-			}
-			return
+	var r alert
+	within(p.t, 20*time.Second, fmt.Sprintf("%s is %q", name, state), func() bool {
+		r = p.alerts()[name]
+		return slices.Contains(state, r.State)
+	})
+	for _, a := range r.Alerts {
+		text := a.Annotations["summary"] + "\n" + a.Annotations["description"]
+		p.t.Logf("%s is %s: %s", name, r.State, text)
+		if strings.Contains(text, "<") || strings.Contains(text, "{{") || !strings.Contains(text, a.Labels["instance"]) || a.Labels["instance"] == "" {
+			p.t.Errorf("%s of %v tells: %s", name, a.Labels, text)
 		}
-		if time.Now().After(deadline) {
-			p.t.Fatalf("%s is %q, not %q: %+v", name, r.State, state, r)
-		}
+	}
+	if len(r.Alerts) != 1 {
+		p.t.Errorf("%s: %d alerts of one server", name, len(r.Alerts))
 	}
 }

@@ -21,10 +21,7 @@ func freePort(t *testing.T) string {
 // activate is a server that systemd-socket-activate starts with the first connection.
 func activate(t *testing.T, v *service, listen ...string) *exec.Cmd {
 	t.Helper()
-	program, err := exec.LookPath("systemd-socket-activate")
-	if err != nil {
-		t.Skip("needs systemd-socket-activate: apt-get install systemd")
-	}
+	program := needs(t, "systemd-socket-activate", "systemd")
 	var args []string
 	for _, a := range listen {
 		args = append(args, "-l", a)

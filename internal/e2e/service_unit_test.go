@@ -16,11 +16,7 @@ const units = "../../packaging/systemd"
 // analyze runs systemd-analyze, where it is.
 func analyze(t *testing.T, args ...string) string {
 	t.Helper()
-	program, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		t.Skip("needs systemd-analyze: apt-get install systemd")
-	}
-	out, err := exec.Command(program, args...).CombinedOutput()
+	out, err := exec.Command(needs(t, "systemd-analyze", "systemd"), args...).CombinedOutput()
 	if err != nil {
 		t.Errorf("systemd-analyze %s: %v\n%s", strings.Join(args, " "), err, out)
 	}

@@ -149,9 +149,7 @@ func TestDiskFull(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root for a loop mount")
 	}
-	if _, err := exec.LookPath("mkfs.ext4"); err != nil {
-		t.Skip("needs mkfs.ext4: apt-get install e2fsprogs")
-	}
+	needs(t, "mkfs.ext4", "e2fsprogs")
 	dir := t.TempDir()
 	image, mount := filepath.Join(dir, "image"), filepath.Join(dir, "mount")
 	must(t, os.Mkdir(mount, 0o755))

@@ -73,9 +73,7 @@ func (r *repository) head() string {
 
 // TestSyncOfRepositories syncs a git repository between two devices: it never is a mixture of two states.
 func TestSyncOfRepositories(t *testing.T) {
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not there: apt-get install git")
-	}
+	needs(t, "git", "git")
 	data := t.TempDir()
 	addUser(t, data, "u")
 	s := start(t, data)

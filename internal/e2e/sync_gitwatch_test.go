@@ -13,9 +13,7 @@ import (
 // Watchers keep a git repository in step while somebody works in it, on one device after the other, and watchers and the
 // server are killed in the middle: it is whole on all devices, and the same.
 func TestSyncWatchesRepositories(t *testing.T) {
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not there: apt-get install git")
-	}
+	needs(t, "git", "git")
 	t.Parallel()
 	rounds := 1
 	if long() {

@@ -34,8 +34,8 @@ func (list flights) changes(node int64) bool {
 	return slices.ContainsFunc(list, func(f *flight) bool { return f.busy[node] })
 }
 
-// beside says how many of them may stay on their way when p is sent off.
-func (list flights) beside(p *pending) int {
+// stay says how many of them may be on their way still when p is sent off.
+func (list flights) stay(p *pending) int {
 	if p.names() && !slices.ContainsFunc(list, func(f *flight) bool { return !f.names() }) {
 		return maxFlying - 1
 	}
@@ -55,7 +55,7 @@ func beside(do func()) (wait func()) {
 // launch sends what is gathered off, after those that cannot be beside it were answered. What it sends is recorded before, so that
 // it is known for our own should the reply be lost; what the others have done is recorded while it is on its way.
 func (r *round) launch() error {
-	landed, err := r.answer(r.flying.beside(&r.up))
+	landed, err := r.answer(r.flying.stay(&r.up))
 	if err != nil || len(r.up.changes) == 0 {
 		return r.conclude(landed, err)
 	}

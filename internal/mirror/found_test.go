@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"sluice/internal/client"
@@ -47,12 +48,30 @@ func dies(t *testing.T, w *world, d *simDevice, meant func(what string) bool) {
 	}
 }
 
-// Our own commit whose reply was lost is no other device's edit, though the file was edited since.
-func TestOwnCommitIsKnown(t *testing.T) {
+// synced is one device with files, like name=text, that the server has too.
+func synced(t *testing.T, files ...string) (*world, *simDevice) {
+	t.Helper()
 	w := calm(t, 1)
 	d := w.devices[0]
-	d.disk.put("f", "1")
+	for _, f := range files {
+		name, text, _ := strings.Cut(f, "=")
+		d.disk.put(name, text)
+	}
 	runs(t, w, 0, 0)
+	return w, d
+}
+
+// take takes a name of the root away, of which only a look at all tells.
+func (d *simDevice) take(name string) *inode {
+	n := d.disk.root.kids[name]
+	delete(d.disk.root.kids, name)
+	d.looked = false
+	return n
+}
+
+// Our own commit whose reply was lost is no other device's edit, though the file was edited since.
+func TestOwnCommitIsKnown(t *testing.T) {
+	w, d := synced(t, "f=1")
 	d.disk.put("f", "2")
 	dies(t, w, d, func(what string) bool { return what == "commit's reply" })
 	d.disk.put("f", "3")
@@ -63,16 +82,10 @@ func TestOwnCommitIsKnown(t *testing.T) {
 
 // A file's new time is not forgotten when the process ends between its move and the time, which are two commits.
 func TestTimeOfAMovedFile(t *testing.T) {
-	w := calm(t, 1)
-	d := w.devices[0]
-	d.disk.put("e", "1")
-	d.disk.put("other", "2")
-	runs(t, w, 0, 0)
-	n := d.disk.root.kids["e"]
-	delete(d.disk.root.kids, "e")
+	w, d := synced(t, "e=1", "other=2")
+	n := d.take("e")
 	d.disk.root.kids["f"] = n
 	n.mtime, n.ctime = w.tick(), w.tick()
-	d.looked = false
 	dies(t, w, d, func(what string) bool { return what == "commit" && w.server.child(w.server.root, "f") != nil })
 	runs(t, w, 0, 0)
 	if there := w.server.child(w.server.root, "f"); there.Mtime != n.mtime {
@@ -82,15 +95,9 @@ func TestTimeOfAMovedFile(t *testing.T) {
 
 // The same where the server has to be listed anew, as it remembers no deletes that old.
 func TestOwnCommitsAreKnownInAListing(t *testing.T) {
-	w := calm(t, 1)
-	d := w.devices[0]
-	d.disk.put("f", "1")
-	d.disk.put("gone", "2")
-	runs(t, w, 0, 0)
+	w, d := synced(t, "f=1", "gone=2")
 	d.disk.put("f", "3")
-	gone := d.disk.root.kids["gone"]
-	delete(d.disk.root.kids, "gone")
-	d.looked = false
+	gone := d.take("gone")
 	dies(t, w, d, func(what string) bool {
 		return what == "commit's reply" && w.server.child(w.server.root, "gone") == nil
 	})
@@ -105,15 +112,10 @@ func TestOwnCommitsAreKnownInAListing(t *testing.T) {
 
 // Our own delete whose reply was lost is no other device's delete of what got that name since.
 func TestOwnDeleteIsKnown(t *testing.T) {
-	w := calm(t, 1)
-	d := w.devices[0]
-	d.disk.put("d", "1")
-	d.disk.put("e", "2")
-	runs(t, w, 0, 0)
-	n := d.disk.root.kids["d"]
-	d.disk.root.kids = map[string]*inode{"e": n}
+	w, d := synced(t, "d=1", "e=2")
+	n := d.take("d")
+	d.disk.root.kids["e"] = n
 	n.ctime = w.tick()
-	d.looked = false
 	dies(t, w, d, func(what string) bool { return what == "commit's reply" && w.server.child(w.server.root, "d") == nil })
 	d.disk.root.kids = map[string]*inode{"d": n}
 	n.ctime = w.tick()
@@ -150,14 +152,8 @@ func TestOwnCommitThatWasReplaced(t *testing.T) {
 
 // A delete that was given up does not arrive after the user has made the same again.
 func TestLateDelete(t *testing.T) {
-	w := calm(t, 1)
-	d := w.devices[0]
-	d.disk.put("e", "1")
-	d.disk.put("other", "2")
-	runs(t, w, 0, 0)
-	kept := d.disk.root.kids["e"]
-	delete(d.disk.root.kids, "e")
-	d.looked = false
+	w, d := synced(t, "e=1", "other=2")
+	kept := d.take("e")
 	dies(t, w, d, func(what string) bool { return what == "commit" })
 	keys, err := d.state().Aloft()
 	if err != nil || len(keys) != 1 {

@@ -52,7 +52,7 @@ func (p *planner) lonely(n *node, s side, kept *[2]bool) fate {
 	case n.whyLive != "":
 		return live
 	case n.a == nil:
-		n.whyLive = [2]string{"it is new here", "it is new on the server"}[s]
+		n.whyLive = "it is new " + where[s]
 		return live
 	case n.moved[s]:
 		kept[s] = true

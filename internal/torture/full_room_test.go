@@ -29,8 +29,7 @@ func (s *server) makeRoom(ballast *ballast, left []leaving) int64 {
 			s.Fatalf("end an upload on a full disk: %v", err)
 		}
 	}
-	time.Sleep(1100 * time.Millisecond)
-	if out, code := s.command("gc", "--grace", "1s", "--json"); code != 0 {
+	if out, code := s.collect(); code != 0 {
 		s.Fatalf("gc on a full disk ends with %d: %s", code, out)
 	}
 	if len(left) > 0 {

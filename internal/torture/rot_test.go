@@ -52,7 +52,7 @@ func TestBitRot(t *testing.T) {
 		flipped[client.Sum(contents[i])] = true
 	}
 	s.scrub(rotten, 0)
-	time.Sleep(1100 * time.Millisecond) // what a worker remembers is believed for a second
+	s.forgets()
 	for _, b := range contents {
 		_, err := w.Write(w.frame(proto.TypeGet, (&proto.Get{Hash: client.Sum(b), Length: -1}).Append(nil), nil))
 		r.must(err)
@@ -109,6 +109,16 @@ func (s *server) command(name string, args ...string) (out string, code int) {
 	}
 	return string(raw), c.ProcessState.ExitCode()
 }
+
+// collect has all collected that nothing names by now.
+func (s *server) collect() (out string, code int) {
+	s.Helper()
+	time.Sleep(1100 * time.Millisecond) // the shortest grace there is
+	return s.command("gc", "--grace", "1s", "--json")
+}
+
+// forgets waits until no worker believes what it remembers of a content any more: it does for a second.
+func (s *server) forgets() { time.Sleep(1100 * time.Millisecond) }
 
 // extent is where a content lies.
 func (r *round) extent(data string, hash proto.Hash) (e *db.Extent) {

@@ -38,8 +38,7 @@ func TestBitRotByWay(t *testing.T) {
 	k.stop()
 	from := r.extent(k.data, moved[0].hash).Segment
 	before := r.extent(k.data, sour.hash)
-	time.Sleep(1100 * time.Millisecond)
-	out, code := k.command("gc", "--grace", "1s", "--json")
+	out, code := k.collect()
 	if now := r.extent(k.data, moved[0].hash); now.Segment == from || now.Segment == 0 {
 		r.Fatalf("a living content was not moved: it lies in segment %x", now.Segment)
 	}
@@ -75,7 +74,7 @@ func TestBitRotByWay(t *testing.T) {
 
 	k.scrub(len(bad), 0)
 	k.scrub(0, len(bad))
-	time.Sleep(1100 * time.Millisecond) // what a worker remembers is believed for a second
+	k.forgets()
 	k.compare(all, bad)
 	all = append(all, k.large("of damaged ones", 0, bad[len(bad)-4]))
 	for _, one := range bad { // its name comes back, its bytes do not
@@ -103,7 +102,7 @@ func TestBitRotByWay(t *testing.T) {
 		r.Errorf("what nothing names is not in the quarantine: %q %v", b, err)
 	}
 	bad = append(bad, lost, short)
-	time.Sleep(1100 * time.Millisecond)
+	k.forgets()
 	k.compare(all, bad)
 
 	for _, one := range bad {
@@ -116,7 +115,7 @@ func TestBitRotByWay(t *testing.T) {
 	k.scrub(0, 0)
 	k.stop()
 	k.startUp() // removes the files of what was healed
-	if out, code := k.command("gc", "--grace", "1s", "--json"); code != 0 || !strings.Contains(out, `"segments":1,`) {
+	if out, code := k.collect(); code != 0 || !strings.Contains(out, `"segments":1,`) {
 		r.Errorf("gc, when the rotten one in a segment is healed, ends with %d: %s", code, out)
 	}
 	c := k.checkAll("healed")
