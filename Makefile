@@ -9,6 +9,8 @@ PREFIX  ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR ?=
 export CGO_ENABLED := 1
+# SQLite syncs by fsync unless it is told that fdatasync works, and then a commit waits for the file system's journal too.
+export CGO_CFLAGS := -O2 -g -DHAVE_FDATASYNC=1
 # One set of flags for programs and tests: SQLite, which takes a minute or two, is then compiled once for both.
 export GOFLAGS := -trimpath -buildvcs=false
 

@@ -75,7 +75,7 @@ func leftInLog(s *server, tap *tap, all bool) {
 	s.must(unix.Kill(parent, unix.SIGSTOP))
 	defer unix.Kill(parent, unix.SIGCONT)
 	tap.recorded()
-	tap.arm(fault{call: "fsync", match: func(e *event) bool { return e.pid == victim && e.path == databaseLog && tap.committing(e) }, nth: 1, kill: true})
+	tap.arm(fault{call: "fdatasync", match: func(e *event) bool { return e.pid == victim && e.path == databaseLog && tap.committing(e) }, nth: 1, kill: true})
 	if _, err := one.Commit(ctx, asked); err == nil {
 		s.Fatal("a commit was answered before it was synced")
 	}
@@ -98,7 +98,7 @@ func leftInLog(s *server, tap *tap, all bool) {
 	if got := names(last); got != want {
 		s.Errorf("after the log was read anew: %q", got)
 	}
-	if calls := told(tap.recorded()); !strings.Contains(calls, " fsync "+databaseLog) {
+	if calls := told(tap.recorded()); !strings.Contains(calls, " fdatasync "+databaseLog) {
 		s.Errorf("what was found in the log is shown before it is synced:\n%s", calls)
 	}
 	reply, err := last.Commit(ctx, asked)

@@ -15,6 +15,9 @@ var folder string
 // tags are the Makefile's, so that the build cache is shared with it.
 const tags = "osusergo netgo sqlite_fts5 sqlite_omit_load_extension"
 
+// cflags are the Makefile's too: SQLite syncs by fdatasync.
+const cflags = "-O2 -g -DHAVE_FDATASYNC=1"
+
 // roles are what this test binary is when it is started again by a test.
 var roles = map[string]func(){"tap": tapChild, "hog": hogChild, "peer": peerChild}
 
@@ -72,7 +75,9 @@ func build(name, tags string) (string, error) {
 	if raceEnabled {
 		args = append(args, "-race")
 	}
-	out, err := exec.Command("go", append(args, "-o", path, "sluice/cmd/fileserver")...).CombinedOutput()
+	c := exec.Command("go", append(args, "-o", path, "sluice/cmd/fileserver")...)
+	c.Env = append(os.Environ(), "CGO_CFLAGS="+cflags)
+	out, err := c.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
 	}

@@ -171,7 +171,7 @@ func ofCommand(n *nth) func(e *event) bool {
 func ofSegments(n *nth) func(e *event) bool {
 	match := ofCommand(n)
 	return func(e *event) bool {
-		return match(e) && (strings.HasPrefix(e.path, "segments") || e.path == databaseLog && e.call == "fsync")
+		return match(e) && (strings.HasPrefix(e.path, "segments") || e.path == databaseLog && e.call == "fdatasync")
 	}
 }
 

@@ -150,9 +150,9 @@ func partialTrials() []trial {
 	return []trial{
 		{name: "an upload gone on with", prepare: begun, do: resume, again: func(n *nth) error { return errors.Join(resume(n), whole(n)) }},
 		{name: "a chunk of zeros", short: []string{"fallocate", "fdatasync"}, prepare: begun, do: (*nth).zeros, again: whole},
-		{name: "a seal of two chunks", short: []string{"fsync"}, prepare: func(n *nth) { begun(n); n.surely(n.zeros) }, do: (*nth).seal,
+		{name: "a seal of two chunks", short: []string{"fdatasync"}, prepare: func(n *nth) { begun(n); n.surely(n.zeros) }, do: (*nth).seal,
 			again: func(n *nth) error { return errors.Join(n.seal(), n.read()) }},
-		{name: "upload-cancel", short: []string{"unlinkat", "fsync"}, prepare: begun, do: cancel, again: cancel},
+		{name: "upload-cancel", short: []string{"unlinkat", "fdatasync"}, prepare: begun, do: cancel, again: cancel},
 	}
 }
 

@@ -43,15 +43,17 @@ var known = []struct {
 	trial string
 	fault fault
 }{
-	{"a life's first put", fault{call: "fsync", nth: 1, errno: unix.EIO}},      // of the log, by whom a block of numbers was taken
+	{"a life's first put", fault{call: "fdatasync", nth: 1, errno: unix.EIO}},  // of the log, by whom a block of numbers was taken
 	{"a life's first file", fault{call: "openat", nth: 1, errno: unix.EMFILE}}, // of a folder that is only to be synced
 	{"a life's first file", fault{call: "openat", nth: 2, errno: unix.EMFILE}},
 	{"a life's first file", fault{call: "openat", nth: 3, errno: unix.EMFILE}},
 	// A commit that was refused as its sync failed stands in the log nevertheless, and counts once the next worker has read
 	// that. The repetition must then be answered by its key.
-	{"upload-seal", fault{call: "fsync", nth: 1, errno: unix.EINTR}},
-	{"upload-open", fault{call: "fsync", nth: 2, errno: unix.EIO}},
+	{"upload-seal", fault{call: "fdatasync", match: ofLog, nth: 1, errno: unix.EINTR}},
+	{"upload-open", fault{call: "fdatasync", match: ofLog, nth: 2, errno: unix.EIO}},
 }
+
+func ofLog(e *event) bool { return e.path == databaseLog }
 
 // nth is the bench on which requests are tried while calls fail.
 type nth struct {

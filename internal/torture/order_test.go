@@ -186,8 +186,8 @@ func TestJudgeOfOrder(t *testing.T) {
 		return event{thread: thread, call: call, path: path, into: call == "splice"}
 	}
 	write, sync := do(1, "splice", object), do(2, "fdatasync", object)
-	frames, commit := do(3, "pwrite64", databaseLog), do(3, "fsync", databaseLog)
-	moving, moved := do(4, "fsync", databaseLog), do(4, "pwrite64", "sluice.db")
+	frames, commit := do(3, "pwrite64", databaseLog), do(3, "fdatasync", databaseLog)
+	moving, moved := do(4, "fdatasync", databaseLog), do(4, "pwrite64", "sluice.db")
 	made := event{thread: 1, call: "openat", path: object, created: true}
 	removed, folder := do(1, "unlinkat", object), do(1, "fsync", "objects/1")
 	for _, test := range []struct {

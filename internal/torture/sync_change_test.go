@@ -72,7 +72,7 @@ func TestFailingSyncOfChanges(t *testing.T) {
 	var request *client.CommitRequest
 	var restore client.RestoreRequest
 	restored := func() error { _, err := n.remote.Restore(ctx, restore); return err }
-	log := fault{call: "fsync", match: func(e *event) bool { return strings.HasPrefix(e.path, databaseLog) && n.tap.committing(e) }}
+	log := fault{call: "fdatasync", match: func(e *event) bool { return strings.HasPrefix(e.path, databaseLog) && n.tap.committing(e) }}
 	tests := []struct {
 		name    string
 		fault   fault

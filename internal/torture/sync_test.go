@@ -34,7 +34,7 @@ func TestFailingSync(t *testing.T) {
 		{"a chunk", fault{call: "fdatasync", match: in("objects/")}, 400_000, true},
 		{"the segments' folder", fault{call: "fsync", match: in("segments")}, 1000, false},
 		{"a folder of objects", fault{call: "fsync", match: in("objects/")}, 300_000, false},
-		{"the database's log", fault{call: "fsync", match: in(databaseLog)}, 1000, false},
+		{"the database's log", fault{call: "fdatasync", match: in(databaseLog)}, 1000, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := begin(t)
