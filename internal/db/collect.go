@@ -6,14 +6,15 @@ type Doomed struct {
 	Size    int64
 	Segment int64 // 0: a file of its own, or none as it has no bytes
 	Offset  int64
+	Since   int64 // nothing has referred to it, ns
 }
 
 // Doomed lists complete contents that nothing has referred to since before a time, those that wait longest first.
 func (tx *Tx) Doomed(before int64, limit int) ([]Doomed, error) {
 	var all []Doomed
-	err := tx.rows(`SELECT id, size, segment, offset FROM content WHERE doomed < CAST(? AS INTEGER) AND complete = 1
+	err := tx.rows(`SELECT id, size, segment, offset, doomed FROM content WHERE doomed < CAST(? AS INTEGER) AND complete = 1
 		ORDER BY doomed LIMIT CAST(? AS INTEGER)`, []any{before, limit}, func(r *Row) error {
-		all = append(all, Doomed{r.Int(0), r.Int(1), r.Int(2), r.Int(3)})
+		all = append(all, Doomed{r.Int(0), r.Int(1), r.Int(2), r.Int(3), r.Int(4)})
 		return nil
 	})
 	return all, err

@@ -141,6 +141,14 @@ func mapPage(fd int) (*Page, error) {
 // commit. It never goes back, also not when a server starts again.
 func (p *Page) Changes() *atomic.Uint64 { return &p.layout.header.changes }
 
+// Requests is how many requests all workers have answered.
+func (p *Page) Requests() (all uint64) {
+	for i := range p.layout.slots {
+		all += p.layout.slots[i].slot.Requests.Load()
+	}
+	return all
+}
+
 // Parent returns the parent's own counters.
 func (p *Page) Parent() *Parent { return &p.layout.header.parent }
 

@@ -12,6 +12,7 @@ import (
 const (
 	collectSoonest = time.Second // the collector looks for what is due at a tenth of the grace period, within these
 	collectLatest  = time.Minute
+	collectLate    = time.Hour              // what has been due for so long is collected faster
 	batchWait      = 200 * time.Millisecond // for another collector's batch; a backup takes longer, and is not waited for
 )
 
@@ -31,9 +32,12 @@ type Collected struct {
 type collector struct {
 	s      *Store
 	before int64 // what was doomed earlier is collected, ns
+	asked  bool  // somebody waits for it
+	late   bool  // some has been due for long
 	pace   *pace
 	wait   time.Duration  // for collector.lock, at each batch
 	stuck  map[int64]bool // segments that hold what cannot be moved
+	files  int            // of condemned contents, to be removed
 	result Collected
 }
 
@@ -41,7 +45,9 @@ type collector struct {
 // in mostly dead segments together. It works in small batches with rests, so it may take long; ctx ends it between two. It
 // may run beside another one.
 func (s *Store) Collect(ctx context.Context) (Collected, error) {
-	done, err := s.newCollector(time.Now(), commandWait, make(map[int64]bool)).round(ctx)
+	c := s.newCollector(time.Now(), commandWait, make(map[int64]bool))
+	c.asked = true
+	done, err := c.round(ctx)
 	if err != nil {
 		return done, err
 	}
@@ -52,17 +58,14 @@ func (s *Store) Collect(ctx context.Context) (Collected, error) {
 
 func (s *Store) newCollector(at time.Time, wait time.Duration, stuck map[int64]bool) *collector {
 	return &collector{
-		s: s, before: at.Add(-s.config.Policy.Grace).UnixNano(), pace: newPace(s.config.Changes), wait: wait, stuck: stuck,
+		s: s, before: at.Add(-s.config.Policy.Grace).UnixNano(), pace: newPace(s.config.Changes, s.config.Requests), wait: wait, stuck: stuck,
 	}
 }
 
 func (c *collector) round(ctx context.Context) (Collected, error) {
 	err := c.contents(ctx)
-	if err == nil {
-		err = c.segments(ctx)
-	}
-	if err == nil {
-		err = c.leavings(ctx)
+	if err == nil { // a file that cannot be removed is no reason to keep segments
+		err = errors.Join(c.leavings(ctx), c.segments(ctx))
 	}
 	if errors.Is(err, ErrInUse) {
 		c.result.Held, err = true, nil
@@ -111,13 +114,14 @@ func (c *collector) batch(ctx context.Context, commits uint64, do func() error) 
 	if err != nil {
 		return err
 	}
+	c.pace.hurry = c.asked || c.late || c.s.lowSpace()
 	if !c.pace.rest(ctx, took, commits) {
 		return ctx.Err()
 	}
 	return nil
 }
 
-// contents removes doomed contents.
+// contents removes doomed contents, and the files of many of them together: each time a folder is synced for it.
 func (c *collector) contents(ctx context.Context) error {
 	for ctx.Err() == nil {
 		var due []db.Doomed
@@ -125,22 +129,29 @@ func (c *collector) contents(ctx context.Context) error {
 			due, err = tx.Doomed(c.before, c.pace.size)
 			return err
 		})
+		c.late = len(due) > 0 && due[0].Since < time.Now().Add(-c.s.config.Policy.Grace-collectLate).UnixNano()
 		if err != nil || len(due) == 0 {
 			return err
 		}
 		before := c.result.Contents
-		if err := c.batch(ctx, 2, func() error { return c.remove(due) }); err != nil {
+		if err := c.batch(ctx, 1, func() error { return c.remove(due) }); err != nil {
 			return err
 		}
 		if c.result.Contents == before { // all of them are named again
 			return nil
 		}
+		if c.files >= sweepBatch {
+			if err := c.leavings(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	return ctx.Err()
 }
 
-// leavings removes what rounds that were cut off have left, and ended uploads.
+// leavings removes the files of condemned contents, what rounds that were cut off have left, and ended uploads.
 func (c *collector) leavings(ctx context.Context) error {
+	c.files = 0
 	for ctx.Err() == nil {
 		var left []int64
 		err := c.s.read(func(tx *db.Tx) (err error) {
@@ -151,7 +162,7 @@ func (c *collector) leavings(ctx context.Context) error {
 			return err
 		}
 		if err := c.batch(ctx, 1, func() error { return c.s.discard(left) }); err != nil {
-			return err
+			return fmt.Errorf("remove what contents have left: %w", err)
 		}
 	}
 	return ctx.Err()
@@ -162,12 +173,12 @@ type removal struct{ bytes, end int64 }
 
 // remove removes contents, each of which the transaction looks at again: one that is named now, as the same content was
 // uploaded or linked meanwhile, stays. After it nobody can find them. Those in segments are gone then and leave dead space;
-// for those with a file of their own follows what follows an ended upload.
+// what those with a file of their own leave is an ended upload's, for leavings.
 func (c *collector) remove(due []db.Doomed) error {
-	var files []int64
+	var files int
 	var done Collected
 	err := c.pace.timed(c.s.writeAnyway, func(tx *db.Tx) error {
-		files, done = files[:0], Collected{}
+		files, done = 0, Collected{}
 		dead := make(map[int64]removal)
 		for _, d := range due {
 			remove := tx.Condemn
@@ -187,7 +198,7 @@ func (c *collector) remove(due []db.Doomed) error {
 				g := dead[d.Segment]
 				dead[d.Segment] = removal{g.bytes + d.Size, max(g.end, d.Offset+d.Size)}
 			} else {
-				files = append(files, d.ID)
+				files++
 			}
 		}
 		for segment, g := range dead {
@@ -200,15 +211,10 @@ func (c *collector) remove(due []db.Doomed) error {
 	if err != nil {
 		return fmt.Errorf("collect contents: %w", err)
 	}
+	c.files += files
 	c.result.Contents += done.Contents
 	c.result.Bytes += done.Bytes
-	if err := c.s.step("contents condemned"); err != nil || len(files) == 0 {
-		return err
-	}
-	if err := c.s.discard(files); err != nil {
-		return fmt.Errorf("remove collected contents: %w", err)
-	}
-	return nil
+	return c.s.step("contents condemned")
 }
 
 // collectEvery is how often the keeper looks for what is due: often enough that the grace period means what it says.

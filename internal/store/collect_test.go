@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -144,6 +145,7 @@ func TestCollectorAgainstUpload(t *testing.T) {
 					again = func() { must(t, way.again(s, bob)) }
 				}
 				must(t, c.remove(due))
+				must(t, c.leavings(t.Context()))
 				if kept := c.result.Contents == 0; kept != first {
 					t.Errorf("collected %d", c.result.Contents)
 				}
@@ -190,6 +192,7 @@ func TestCollectorAmongUploads(t *testing.T) {
 	putting.Wait()
 	done()
 	sweeping.Wait()
+	must(t, b.discardAll()) // what the last round was cut off in
 	_, err := put(a, w, contents...)
 	must(t, err)
 	wantContents(t, a, w, contents...)
@@ -279,6 +282,58 @@ func TestCollectFails(t *testing.T) {
 				}
 				audit(t, data, true)
 			})
+		}
+	}
+}
+
+// Folders are synced for many files, not for each batch of contents.
+func TestFilesAreRemovedTogether(t *testing.T) {
+	var steps []string
+	data := newFolder(t, 0)
+	s := openSlot(t, data, 0, func(step string) error {
+		steps = append(steps, step)
+		return nil
+	})
+	w := account(t, s, "ann")
+	for i := range uint64(10) {
+		must(t, doom(s, w, 0, bytesOf(2*i, 2*Border), bytesOf(2*i+1, 500)))
+	}
+	c := s.newCollector(afterHolds(), 0, make(map[int64]bool))
+	c.pace.size = 2
+	steps = nil
+	must(t, c.contents(t.Context()))
+	if removed := slices.Index(steps, "file removed"); removed >= 0 || c.files != 10 {
+		t.Errorf("%d files, %q", c.files, steps)
+	}
+	must(t, c.leavings(t.Context()))
+	if n := rowsIn(t, s, "content"); n != 0 {
+		t.Errorf("%d contents", n)
+	}
+	audit(t, data, true)
+}
+
+// What has been due for long, and what somebody waits for, is collected in a hurry.
+func TestCollectorHurries(t *testing.T) {
+	s := openSlot(t, newFolder(t, 0), 0, nil)
+	w := account(t, s, "ann")
+	for i, test := range []struct {
+		doomed time.Duration // so long ago
+		asked  bool
+		want   bool
+	}{
+		{s.config.Policy.Grace + time.Minute, false, false},
+		{s.config.Policy.Grace + time.Minute, true, true},
+		{s.config.Policy.Grace + collectLate + time.Minute, false, true},
+	} {
+		must(t, doom(s, w, 0, bytesOf(uint64(i), 100)))
+		must(t, s.write(func(tx *db.Tx) error {
+			return db.TableOf(tx).Run(`UPDATE content SET doomed = ?`, time.Now().Add(-test.doomed).UnixNano())
+		}))
+		c := s.newCollector(time.Now(), 0, make(map[int64]bool))
+		c.asked = test.asked
+		must(t, c.contents(t.Context()))
+		if c.pace.hurry != test.want || c.result.Contents != 1 {
+			t.Errorf("%+v: hurry %v, %v", test, c.pace.hurry, c.result)
 		}
 	}
 }

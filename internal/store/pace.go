@@ -7,10 +7,10 @@ import (
 	"sluice/internal/db"
 )
 
-// A pace is the collector's budget. While others commit, a batch's rows may take the gate for a share of what its COMMIT
-// takes anyway: however fast the disk is, to others a batch is then one more small commit, not one that they wait out. What
-// the rows cost after them, as their pages go through the log, is about twice what they cost before. While nobody commits, a
-// batch may hold the gate for a few milliseconds. After it the collector rests, for longer while others commit.
+// A pace is the collector's budget. While others are at work, a batch's rows may take the gate and a processor for a share
+// of what its COMMIT takes anyway: however fast the disk is, to others a batch is then one more small commit, not one that
+// they wait out. What the rows cost after them, as their pages go through the log, is about twice what they cost before.
+// While nobody is, a batch may take a few milliseconds. After it the collector rests, for much longer while others are.
 const (
 	batchLeast = 4
 	batchFirst = 8
@@ -18,24 +18,27 @@ const (
 	workShare  = 8                     // of the time of COMMIT: one part in so many
 	workLeast  = 50 * time.Microsecond // a batch whose rows took less is never too large
 	workMost   = 4 * time.Millisecond  // and one whose rows took more always is
-	restBusy   = 8                     // rests so many times as long as it worked, while others commit
+	restBusy   = 32                    // rests so many times as long as it worked, beside others: few of their requests meet it
+	restHurry  = 8                     // the same in a hurry: late, short of space, or waited for
 	restQuiet  = 2
 	restLeast  = 2 * time.Millisecond
 	restMost   = 2 * time.Second
 )
 
 type pace struct {
-	size    int           // rows of the next batch
-	changes func() uint64 // nil: nobody counts, so somebody may be at work
-	seen    uint64
-	others  bool // have committed beside the last batch
+	size     int           // rows of the next batch
+	changes  func() uint64 // nil: nobody counts, so somebody may be at work
+	requests func() uint64 // nil: only commits are counted
+	changed  uint64        // the former, when last seen
+	answered uint64        // the latter
+	others   bool          // were at work beside the last batch
+	hurry    bool
 }
 
-func newPace(changes func() uint64) *pace {
-	p := &pace{size: batchFirst, changes: changes, others: true}
-	if changes != nil {
-		p.seen = changes()
-	}
+func newPace(changes, requests func() uint64) *pace {
+	p := &pace{size: batchFirst, changes: changes, requests: requests}
+	p.busy(0)
+	p.others = true
 	return p
 }
 
@@ -72,7 +75,11 @@ func (p *pace) timed(write func(func(tx *db.Tx) error) error, fn func(tx *db.Tx)
 func (p *pace) rest(ctx context.Context, took time.Duration, own uint64) bool {
 	times := time.Duration(restQuiet)
 	before := p.others
-	if p.others = p.busy(own); p.others {
+	p.others = p.busy(own)
+	switch {
+	case p.others && p.hurry:
+		times = restHurry
+	case p.others:
 		times = restBusy
 	}
 	if p.others && !before {
@@ -81,13 +88,15 @@ func (p *pace) rest(ctx context.Context, took time.Duration, own uint64) bool {
 	return pause(ctx, min(max(times*took, restLeast), restMost))
 }
 
-// busy tells whether others have committed since it was asked last.
+// busy tells whether others have committed or been answered since it was asked last.
 func (p *pace) busy(own uint64) bool {
 	if p.changes == nil {
 		return true
 	}
-	now := p.changes()
-	others := now - p.seen
-	p.seen = now
-	return others > own
+	before, was := p.changed, p.answered
+	p.changed = p.changes()
+	if p.requests != nil {
+		p.answered = p.requests()
+	}
+	return p.changed-before > own || p.answered != was
 }

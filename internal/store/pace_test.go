@@ -6,8 +6,8 @@ import (
 )
 
 func TestPace(t *testing.T) {
-	changes := uint64(10)
-	p := newPace(func() uint64 { return changes })
+	changes, requests := uint64(10), uint64(100)
+	p := newPace(func() uint64 { return changes }, func() uint64 { return requests })
 	timed := func(took time.Duration, own uint64) time.Duration {
 		began := time.Now()
 		if !p.rest(t.Context(), took, own) {
@@ -23,7 +23,17 @@ func TestPace(t *testing.T) {
 	if rest := timed(20*time.Millisecond, 2); rest < restBusy*20*time.Millisecond {
 		t.Errorf("somebody else commits: %v", rest)
 	}
-	if !newPace(nil).busy(0) {
+	changes += 2
+	requests++
+	if rest := timed(20*time.Millisecond, 2); rest < restBusy*20*time.Millisecond {
+		t.Errorf("somebody asks: %v", rest)
+	}
+	p.hurry = true
+	changes += 3
+	if rest := timed(20*time.Millisecond, 2); rest < restHurry*20*time.Millisecond || rest >= restBusy*20*time.Millisecond {
+		t.Errorf("in a hurry: %v", rest)
+	}
+	if !newPace(nil, nil).busy(0) {
 		t.Error("where nobody counts somebody may be at work")
 	}
 }
@@ -32,7 +42,7 @@ func TestPace(t *testing.T) {
 func TestPaceOfBatches(t *testing.T) {
 	const row = 10 * time.Microsecond
 	changes := uint64(0)
-	p := newPace(func() uint64 { return changes })
+	p := newPace(func() uint64 { return changes }, nil)
 	settle := func(sync time.Duration) int { // a COMMIT that takes as long for no rows, and twice a row's time for each
 		for range 20 {
 			work := time.Duration(p.size) * row

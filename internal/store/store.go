@@ -22,6 +22,8 @@ type Config struct {
 	OnCommit func()
 	// Changes reads the change counter that all processes raise; nil: there is none, memory is then good for a second.
 	Changes func() uint64
+	// Requests counts what all processes have answered; nil: nobody counts.
+	Requests func() uint64
 	// Log takes what an administrator should see; level is debug, info, warn or error. nil: nobody listens.
 	Log func(level, msg string, err error)
 

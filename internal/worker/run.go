@@ -46,7 +46,7 @@ func serve(cfg Config, log *logrus.Logger, channel *handoff.Channel) error {
 	}
 	changes, slot := page.Changes(), page.Slot(cfg.Slot)
 	st, err := store.Open(store.Config{
-		Data: cfg.Data, Slot: cfg.Slot, Policy: cfg.Policy, Changes: changes.Load,
+		Data: cfg.Data, Slot: cfg.Slot, Policy: cfg.Policy, Changes: changes.Load, Requests: page.Requests,
 		OnCommit: func() { changes.Add(1); slot.Commits.Add(1) },
 		Log:      logOf(log, cfg.Slot),
 	})
