@@ -20,7 +20,7 @@ func probe(j job, _ func(string)) (answer, error) {
 		opened.Go(func() error { return <-done })
 		ran.Go(func() error {
 			runtime.LockOSThread()
-			p := prober{loader: loader{job: j}, in: make([]byte, 256<<10)}
+			p := prober{loader: loader{job: j}, in: make([]byte, 256<<10), next: i * len(j.Requests) / j.Connections}
 			err := p.open()
 			done <- err
 			begin, ok := <-run

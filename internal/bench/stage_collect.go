@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	crand "crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ type stageCollect struct{}
 var (
 	collectStat = collectWorkload("stat", 0, "stat of a file at a steady pace, nothing else")
 	sweptStat   = collectWorkload("stat", 1, "the same while the contents of a removed account are collected")
-	collectPut  = collectWorkload("put", 0, "a content of 100 bytes sent, durably, at a steady pace, nothing else")
+	collectPut  = collectWorkload("put", 0, "a new content of 100 bytes sent, durably, at a steady pace, nothing else")
 	sweptPut    = collectWorkload("put", 1, "the same while the contents of a removed account are collected")
 )
 
@@ -86,18 +87,17 @@ func (s *stageCollect) one(ctx context.Context, h *harness, number int, alone, b
 	if err != nil {
 		return err
 	}
-	asked := statFrame("file")
-	if alone.name == collectPut.name {
-		asked = putFrame(make([]byte, 100))
-	}
 	j := job{
-		Protocol: "sluice", Token: token, Address: ours.address, Server: ours.pid(), Requests: [][]byte{asked},
+		Protocol: "sluice", Token: token, Address: ours.address, Server: ours.pid(), Requests: [][]byte{statFrame("file")},
 		Connections: probeConn, Pace: probePace, Duration: h.probe, Congestion: h.congestion,
 	}
 	if err := ours.leave(ctx, h.doomed); err != nil {
 		return fmt.Errorf("make contents: %w", err)
 	}
 	probed := func() (measure, error) {
+		if alone.name == collectPut.name {
+			j.Requests = putFrames(j.Connections * int(j.Duration/j.Pace+2))
+		}
 		a, _, err := runSelf(ctx, "probe", j)
 		return measure{units: float64(a.Units), wall: a.Wall, server: a.Server, client: a.Client, delay: a.Delay}, err
 	}
@@ -195,8 +195,13 @@ func (l *sluice) waiting(ctx context.Context) (int64, error) {
 	return answer.Contents + answer.Waiting, err
 }
 
-// putFrame sends a content; again and again it is the same one, which the server takes each time as durably.
-func putFrame(body []byte) []byte {
-	b := frame(typePut, fmt.Sprintf(`{"objects":[{"hash":"%x","size":%d}]}`, hash.Sum(body), len(body)))
-	return append(withBody(b, len(body)), body...)
+// putFrames sends contents of 100 bytes that the server does not have.
+func putFrames(count int) [][]byte {
+	all, body := make([][]byte, count), make([]byte, 100)
+	for i := range all {
+		crand.Read(body)
+		b := frame(typePut, fmt.Sprintf(`{"objects":[{"hash":"%x","size":%d}]}`, hash.Sum(body), len(body)))
+		all[i] = append(withBody(b, len(body)), body...)
+	}
+	return all
 }

@@ -7,28 +7,39 @@ import (
 	"os"
 )
 
-// Checkpoint moves what is in the log into the database file and tells how long the log is. Only the keeper calls it.
-// It goes as far as readers allow and holds up nobody; with truncate it then takes the gate, finishes and cuts
-// the log to nothing, for which writers wait. ErrFull: the database file has no room for what is new, and nothing was moved.
-// ErrUndone: something could not be read, so all of the log is moved the next time.
-func (d *DB) Checkpoint(truncate bool) (walBytes int64, err error) {
-	err = d.asKeeper(func() error {
-		if err := d.move(truncate); readFailed(err) {
+// logKept is how long the log's file may stay when the log begins anew: to write over it takes no room, and a file system needs
+// no journal for it, while to cut it takes some 30 ms for 32 MiB, for which writers wait.
+const logKept = 64 << 20
+
+// Checkpoint moves what is in the log into the database file. Only the keeper calls it. It goes as far as readers allow and
+// holds up nobody; with anew it then takes the gate, for which writers wait, and finishes, so that the next one of them
+// begins the log anew. held: somebody's old snapshot is in the way of that. ErrFull: the database file has no room for what
+// is new, and nothing was moved. ErrUndone: something could not be read, so all of the log is moved the next time.
+func (d *DB) Checkpoint(anew bool) (held bool, err error) {
+	err = d.asKeeper(func() (err error) {
+		if held, err = d.move(anew); readFailed(err) {
 			return fmt.Errorf("checkpoint: %w: %w", ErrUndone, err)
 		} else if err != nil {
 			return fmt.Errorf("checkpoint: %w", err)
 		}
-		info, err := os.Stat(d.path + "-wal")
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return fmt.Errorf("checkpoint: %w", err)
-		default:
-			walBytes = info.Size()
-		}
 		return nil
 	})
-	return walBytes, err
+	return held, err
+}
+
+// LogLength is how many bytes of the log are in use: its file may be longer. Only the keeper calls it.
+func (d *DB) LogLength() (bytes int64, err error) {
+	err = d.asKeeper(func() error {
+		var frames, page int64
+		tx := &Tx{d.keeper}
+		if _, err := tx.row("PRAGMA page_size", nil, &page); err != nil {
+			return err
+		}
+		_, err := tx.row("PRAGMA wal_checkpoint(NOOP)", nil, new(int64), &frames, new(int64))
+		bytes = frames * (page + 24) // a frame's header; https://sqlite.org/fileformat2.html#walformat
+		return err
+	})
+	return bytes, err
 }
 
 // asKeeper does something with the keeper's connection.
@@ -50,36 +61,48 @@ func (d *DB) asKeeper(do func() error) (err error) {
 }
 
 // move moves the log.
-func (d *DB) move(truncate bool) error {
+func (d *DB) move(anew bool) (held bool, err error) {
 	if err := d.takeAhead(); err != nil {
-		return err
+		return false, err
 	}
 	d.ahead.taken = 0 // SQLite ends a checkpoint by giving the file its length, which gives back what lies behind it
 	passes := 1
-	if truncate {
+	if anew {
 		passes = 2 // the first one takes long, and writers would wait for what came meanwhile
 	}
 	for range passes {
 		if err := d.keeper.script("PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
-			return err
+			return false, err
 		}
 	}
-	if !truncate {
-		return nil
+	if !anew {
+		return false, nil
 	}
-	return d.truncate()
+	return d.beginAnew()
 }
 
-// truncate finishes the checkpoint while no writer is at work and cuts the log.
-func (d *DB) truncate() (err error) {
+// beginAnew finishes the checkpoint while no writer is at work.
+func (d *DB) beginAnew() (held bool, err error) {
+	info, err := os.Stat(d.path + "-wal")
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	how := "PRAGMA wal_checkpoint(RESTART)"
+	if info.Size() > logKept {
+		how = "PRAGMA wal_checkpoint(TRUNCATE)"
+	}
 	g, err := openGate(d.options.Gate)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer g.close() // leaves it
 	if err := g.enter(); err != nil {
-		return err
+		return false, err
 	}
-	// A busy answer is a row of the result, not an error.
-	return d.keeper.script("PRAGMA wal_checkpoint(TRUNCATE)")
+	var busy int64
+	_, err = (&Tx{d.keeper}).row(how, nil, &busy, new(int64), new(int64))
+	return busy != 0, err
 }

@@ -196,7 +196,7 @@ func pragmas(r role, options Options) []pragma {
 		list = append(list,
 			pragma{"synchronous = FULL", "the log is synced before, the database after the pages are moved"},
 			pragma{"cache_size = -256", "a checkpoint copies from the log, it needs no cache"},
-			pragma{"busy_timeout = 200", "so long writers stand still at most while readers of an old snapshot finish; else the log is cut the next time"})
+			pragma{"busy_timeout = 200", "so long writers stand still at most while readers of an old snapshot finish; else the log begins anew the next time"})
 	}
 	return list
 }

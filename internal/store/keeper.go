@@ -62,11 +62,10 @@ func (s *Store) keep(ctx context.Context) {
 	defer end()
 	var filled sync.Once
 	var relieved time.Time
-	log, swept := walWatch{path: s.folder.database() + "-wal"}, time.Now().Add(firstSweep-sweepEvery)
+	log, swept := walWatch{path: s.folder.database() + "-wal", length: s.db.LogLength}, time.Now().Add(firstSweep-sweepEvery)
 	for pause(ctx, keeperTick) && !s.stopped.Load() {
-		if due, cut := log.due(time.Now(), s.reserveSpent()); due {
-			s.checkpoint(cut)
-			log.done(time.Now())
+		if due, anew := log.due(time.Now(), s.reserveSpent()); due {
+			log.done(time.Now(), s.checkpoint(anew))
 		} else if log.grew {
 			s.lookAhead()
 		}
@@ -97,9 +96,10 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (s *Store) checkpoint(cut bool) {
-	err := s.withLogReserve(func() error {
-		_, err := s.db.Checkpoint(cut)
+// checkpoint tells whether somebody's old snapshot keeps the log from beginning anew.
+func (s *Store) checkpoint(anew bool) (held bool) {
+	err := s.withLogReserve(func() (err error) {
+		held, err = s.db.Checkpoint(anew)
 		return err
 	})
 	switch {
@@ -109,6 +109,7 @@ func (s *Store) checkpoint(cut bool) {
 	default:
 		s.config.Log("warn", "checkpoint", err)
 	}
+	return held
 }
 
 // lookAhead takes the room in the database that the log will need, so that others cannot before the log is moved.
@@ -122,15 +123,16 @@ func (s *Store) lookAhead() {
 // never while it stands still.
 type walWatch struct {
 	path    string
-	seen    time.Time // the log's last change when it was last looked at
-	grew    bool      // it was written to between the last two looks
-	written time.Time // the log's last change when it was last moved
-	at      time.Time // when that was
-	stuck   bool      // somebody's old snapshot kept it from being cut: each try holds writers up, so they are not many
+	length  func() (int64, error) // bytes of it that are in use
+	seen    time.Time             // the log's last change when it was last looked at
+	grew    bool                  // it was written to between the last two looks
+	written time.Time             // the log's last change when it was last moved
+	at      time.Time             // when that was
+	held    bool                  // somebody's old snapshot kept it from beginning anew: each try holds writers up, so they are not many
 }
 
-// due looks at the log; cut: to nothing, as it has become too long. On a full disk the log's room is needed at once.
-func (w *walWatch) due(now time.Time, full bool) (due, cut bool) {
+// due looks at the log; anew: it has become too long and is to begin anew. On a full disk the log's room is needed at once.
+func (w *walWatch) due(now time.Time, full bool) (due, anew bool) {
 	info, err := os.Stat(w.path)
 	w.grew = err == nil && !info.ModTime().Equal(w.seen)
 	if w.grew {
@@ -139,19 +141,21 @@ func (w *walWatch) due(now time.Time, full bool) (due, cut bool) {
 	if err != nil || info.Size() == 0 || !full && info.ModTime().Equal(w.written) {
 		return false, false
 	}
-	since, cut := now.Sub(w.at), info.Size() > walGreatest
-	if !full && (!cut || w.stuck) && since < walIdle && (info.Size() < walBusy || since < walPause) {
+	length := info.Size()
+	if length > walBusy {
+		if n, err := w.length(); err == nil {
+			length = n
+		}
+	}
+	since, anew := now.Sub(w.at), length > walGreatest
+	if !full && (!anew || w.held) && since < walIdle && (length < walBusy || since < walPause) {
 		return false, false
 	}
 	w.written = info.ModTime()
-	return true, cut
+	return true, anew
 }
 
-func (w *walWatch) done(now time.Time) {
-	w.at = now
-	info, err := os.Stat(w.path)
-	w.stuck = err == nil && info.Size() > walGreatest
-}
+func (w *walWatch) done(now time.Time, held bool) { w.at, w.held = now, held }
 
 // sweep frees what was never named, in small transactions.
 func (s *Store) sweep(ctx context.Context, at time.Time) error {

@@ -55,6 +55,6 @@ const (
 
 // The database's log.
 const (
-	walBusy     = 8 << 20  // from this length on it is moved into the database at every tick it grew in
-	walGreatest = 32 << 20 // a longer one is cut at once: while all write, moving it without holding them up never comes to its end
+	walBusy     = 8 << 20  // from this length on it grows fast
+	walGreatest = 32 << 20 // a longer one begins anew at once: while all write, moving it without holding them up never comes to its end
 )

@@ -124,14 +124,13 @@ func TestWalWatch(t *testing.T) {
 	data := newFolder(t, 0)
 	s := openSlot(t, data, 0, nil)
 	w := account(t, s, "ann")
-	watch := walWatch{path: s.folder.database() + "-wal"}
+	watch := walWatch{path: s.folder.database() + "-wal", length: s.db.LogLength}
 	now := time.Now()
-	due, cut := watch.due(now, false)
-	if !due || cut {
+	due, anew := watch.due(now, false)
+	if !due || anew {
 		t.Error("the first look finds a log")
 	}
-	s.checkpoint(cut)
-	watch.done(now)
+	watch.done(now, s.checkpoint(anew))
 	if due, _ := watch.due(now.Add(time.Hour), false); due {
 		t.Error("nothing was written since")
 	}
