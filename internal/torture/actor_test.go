@@ -32,6 +32,8 @@ type actor struct {
 	facts  []ack                 // what it would make true
 	shown  bool                  // it was seen to be there all the same
 
+	emptied bool // its account's trash is: what only that had may be gone between a look and a commit
+
 	pending func(context.Context) error // asks again for something else than a commit; nil: nothing is without an answer
 
 	stored, read, lost *atomic.Int64 // contents put and got, replies lost; of the whole fleet
@@ -275,6 +277,9 @@ func (a *actor) ask(ctx context.Context) error {
 	acks := make([]ack, 0, 2*len(a.facts))
 	for i, e := range reply.Entries {
 		c := &a.asked.Changes[i]
+		if e.Code == client.NotUploaded && c.Op == client.OpPut && a.emptied {
+			continue
+		}
 		if e.Code != client.OK {
 			a.fault("actor %d: %v of %q was refused: %v (node %d version %d there, expected %d)", a.id, c.Op, a.facts[i].path, e.Code, e.Node, e.Version, c.Expect)
 			continue

@@ -91,6 +91,7 @@ func (f *fleet) addToil() {
 		{"bob", func(a *actor) drawing { return newRestorer(a, f.toil).draw }},
 	} {
 		f.join(f.s.dialAs(part.user, client.Options{}), part.own)
+		f.actors[len(f.actors)-1].emptied = part.user == "carl"
 	}
 }
 
