@@ -1,15 +1,6 @@
 package db
 
-import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-)
-
-// logKept is how long the log's file may stay when the log begins anew: to write over it takes no room, and a file system needs
-// no journal for it, while to cut it takes some 30 ms for 32 MiB, for which writers wait.
-const logKept = 64 << 20
+import "fmt"
 
 // Checkpoint moves what is in the log into the database file. Only the keeper calls it. It goes as far as readers allow and
 // holds up nobody; with anew it then takes the gate, for which writers wait, and finishes, so that the next one of them
@@ -81,19 +72,10 @@ func (d *DB) move(anew bool) (held bool, err error) {
 	return d.beginAnew()
 }
 
-// beginAnew finishes the checkpoint while no writer is at work.
+// beginAnew finishes the checkpoint while no writer is at work. The log's file keeps its length, up to journal_size_limit: to
+// write over it takes no room, and a file system needs no journal for it, while to cut 32 MiB takes some 30 ms, for which
+// writers would wait.
 func (d *DB) beginAnew() (held bool, err error) {
-	info, err := os.Stat(d.path + "-wal")
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	how := "PRAGMA wal_checkpoint(RESTART)"
-	if info.Size() > logKept {
-		how = "PRAGMA wal_checkpoint(TRUNCATE)"
-	}
 	g, err := openGate(d.options.Gate)
 	if err != nil {
 		return false, err
@@ -103,6 +85,6 @@ func (d *DB) beginAnew() (held bool, err error) {
 		return false, err
 	}
 	var busy int64
-	_, err = (&Tx{d.keeper}).row(how, nil, &busy, new(int64), new(int64))
+	_, err = (&Tx{d.keeper}).row("PRAGMA wal_checkpoint(RESTART)", nil, &busy, new(int64), new(int64))
 	return busy != 0, err
 }
