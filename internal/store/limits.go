@@ -56,5 +56,5 @@ const (
 // The database's log.
 const (
 	walBusy     = 8 << 20  // from this length on it grows fast
-	walGreatest = 32 << 20 // a longer one begins anew at once: while all write, moving it without holding them up never comes to its end
+	walGreatest = 24 << 20 // a longer one begins anew at once: while all write, moving it without holding them up never comes to its end
 )
