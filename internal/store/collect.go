@@ -101,8 +101,8 @@ func (s *Store) ToCollect() (Collected, error) {
 }
 
 // batch does one piece of work under collector.lock, which a backup or a check holds off by taking it shared, and rests
-// after it. commits is how many transactions the piece makes.
-func (c *collector) batch(ctx context.Context, commits uint64, do func() error) error {
+// after it.
+func (c *collector) batch(ctx context.Context, do func() error) error {
 	l, err := lockFile(c.s.folder.collectorLock(), exclusive, c.wait)
 	if err != nil {
 		return err
@@ -114,12 +114,14 @@ func (c *collector) batch(ctx context.Context, commits uint64, do func() error) 
 	if err != nil {
 		return err
 	}
-	c.pace.hurry = c.asked || c.late || c.s.lowSpace()
-	if !c.pace.rest(ctx, took, commits) {
+	if !c.pace.rest(ctx, took, c.hurries()) {
 		return ctx.Err()
 	}
 	return nil
 }
+
+// hurries tells whether it is to be faster than is good for others.
+func (c *collector) hurries() bool { return c.asked || c.late || c.s.lowSpace() }
 
 // contents removes doomed contents, and the files of many of them together: each time a folder is synced for it.
 func (c *collector) contents(ctx context.Context) error {
@@ -134,7 +136,7 @@ func (c *collector) contents(ctx context.Context) error {
 			return err
 		}
 		before := c.result.Contents
-		if err := c.batch(ctx, 1, func() error { return c.remove(due) }); err != nil {
+		if err := c.batch(ctx, func() error { return c.remove(due) }); err != nil {
 			return err
 		}
 		if c.result.Contents == before { // all of them are named again
@@ -161,7 +163,7 @@ func (c *collector) leavings(ctx context.Context) error {
 		if err != nil || len(left) == 0 {
 			return err
 		}
-		if err := c.batch(ctx, 1, func() error { return c.s.discard(left) }); err != nil {
+		if err := c.batch(ctx, func() error { return c.s.discard(left) }); err != nil {
 			return fmt.Errorf("remove what contents have left: %w", err)
 		}
 	}

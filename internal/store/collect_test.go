@@ -315,7 +315,14 @@ func TestFilesAreRemovedTogether(t *testing.T) {
 
 // What has been due for long, and what somebody waits for, is collected in a hurry.
 func TestCollectorHurries(t *testing.T) {
-	s := openSlot(t, newFolder(t, 0), 0, nil)
+	var c *collector
+	hurried := false
+	s := openSlot(t, newFolder(t, 0), 0, func(step string) error {
+		if step == "contents condemned" {
+			hurried = c.hurries()
+		}
+		return nil
+	})
 	w := account(t, s, "ann")
 	for i, test := range []struct {
 		doomed time.Duration // so long ago
@@ -330,11 +337,11 @@ func TestCollectorHurries(t *testing.T) {
 		must(t, s.write(func(tx *db.Tx) error {
 			return db.TableOf(tx).Run(`UPDATE content SET doomed = ?`, time.Now().Add(-test.doomed).UnixNano())
 		}))
-		c := s.newCollector(time.Now(), 0, make(map[int64]bool))
+		c = s.newCollector(time.Now(), 0, make(map[int64]bool))
 		c.asked = test.asked
 		must(t, c.contents(t.Context()))
-		if c.pace.hurry != test.want || c.result.Contents != 1 {
-			t.Errorf("%+v: hurry %v, %v", test, c.pace.hurry, c.result)
+		if hurried != test.want || c.result.Contents != 1 {
+			t.Errorf("%+v: hurries %v, %v", test, hurried, c.result)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (c *collector) measure(ctx context.Context) error {
 		return err
 	})
 	for i := 0; i < len(new) && err == nil; i++ {
-		err = c.batch(ctx, 1, func() error { return c.measureOne(new[i]) })
+		err = c.batch(ctx, func() error { return c.measureOne(new[i]) })
 	}
 	return err
 }
@@ -105,7 +105,7 @@ func (c *collector) compact(ctx context.Context, g db.Segment) error {
 		}
 		living = living[:count]
 		after = living[count-1].ID
-		err = c.batch(ctx, 1, func() error { return c.move(g.ID, living, bytes) })
+		err = c.batch(ctx, func() error { return c.move(g.ID, living, bytes) })
 		switch {
 		case errors.Is(err, ErrSpace): // there will be room when others have been removed
 			c.s.config.Log("debug", fmt.Sprintf("segment %016x is copied later", g.ID), err)
@@ -118,7 +118,7 @@ func (c *collector) compact(ctx context.Context, g db.Segment) error {
 			return err
 		}
 	}
-	err := c.batch(ctx, 1, func() error { return c.drop(g) })
+	err := c.batch(ctx, func() error { return c.drop(g) })
 	if c.result.Segments > before.Segments { // told at once: a round may take long, and end with its process
 		c.s.config.Log("info", fmt.Sprintf("segment %016x is removed: %d bytes of it were dead, %d were copied", g.ID, g.Dead, c.result.Copied-before.Copied), nil)
 	}

@@ -23,6 +23,7 @@ const (
 	restQuiet  = 2
 	restLeast  = 2 * time.Millisecond
 	restMost   = 2 * time.Second
+	ownCommits = 1 // of a batch; one that makes more looks like somebody else's
 )
 
 type pace struct {
@@ -32,12 +33,11 @@ type pace struct {
 	changed  uint64        // the former, when last seen
 	answered uint64        // the latter
 	others   bool          // were at work beside the last batch
-	hurry    bool
 }
 
 func newPace(changes, requests func() uint64) *pace {
 	p := &pace{size: batchFirst, changes: changes, requests: requests}
-	p.busy(0)
+	p.busy()
 	p.others = true
 	return p
 }
@@ -71,13 +71,13 @@ func (p *pace) timed(write func(func(tx *db.Tx) error) error, fn func(tx *db.Tx)
 	return err
 }
 
-// rest is called after a batch of own commits that took so long in all; false: ctx has ended.
-func (p *pace) rest(ctx context.Context, took time.Duration, own uint64) bool {
+// rest is called after a batch that took so long in all; false: ctx has ended.
+func (p *pace) rest(ctx context.Context, took time.Duration, hurry bool) bool {
 	times := time.Duration(restQuiet)
 	before := p.others
-	p.others = p.busy(own)
+	p.others = p.busy()
 	switch {
-	case p.others && p.hurry:
+	case p.others && hurry:
 		times = restHurry
 	case p.others:
 		times = restBusy
@@ -89,7 +89,7 @@ func (p *pace) rest(ctx context.Context, took time.Duration, own uint64) bool {
 }
 
 // busy tells whether others have committed or been answered since it was asked last.
-func (p *pace) busy(own uint64) bool {
+func (p *pace) busy() bool {
 	if p.changes == nil {
 		return true
 	}
@@ -98,5 +98,5 @@ func (p *pace) busy(own uint64) bool {
 	if p.requests != nil {
 		p.answered = p.requests()
 	}
-	return p.changed-before > own || p.answered != was
+	return p.changed-before > ownCommits || p.answered != was
 }

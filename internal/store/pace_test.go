@@ -8,32 +8,31 @@ import (
 func TestPace(t *testing.T) {
 	changes, requests := uint64(10), uint64(100)
 	p := newPace(func() uint64 { return changes }, func() uint64 { return requests })
-	timed := func(took time.Duration, own uint64) time.Duration {
+	timed := func(took time.Duration, hurry bool) time.Duration {
 		began := time.Now()
-		if !p.rest(t.Context(), took, own) {
+		if !p.rest(t.Context(), took, hurry) {
 			t.Fatal("the test has not ended")
 		}
 		return time.Since(began)
 	}
-	changes += 2
-	if rest := timed(20*time.Millisecond, 2); rest < restQuiet*20*time.Millisecond {
+	changes += ownCommits
+	if rest := timed(20*time.Millisecond, false); rest < restQuiet*20*time.Millisecond {
 		t.Errorf("nobody else commits: %v", rest)
 	}
-	changes += 3
-	if rest := timed(20*time.Millisecond, 2); rest < restBusy*20*time.Millisecond {
+	changes += ownCommits + 1
+	if rest := timed(20*time.Millisecond, false); rest < restBusy*20*time.Millisecond {
 		t.Errorf("somebody else commits: %v", rest)
 	}
-	changes += 2
+	changes += ownCommits
 	requests++
-	if rest := timed(20*time.Millisecond, 2); rest < restBusy*20*time.Millisecond {
+	if rest := timed(20*time.Millisecond, false); rest < restBusy*20*time.Millisecond {
 		t.Errorf("somebody asks: %v", rest)
 	}
-	p.hurry = true
-	changes += 3
-	if rest := timed(20*time.Millisecond, 2); rest < restHurry*20*time.Millisecond || rest >= restBusy*20*time.Millisecond {
+	changes += ownCommits + 1
+	if rest := timed(20*time.Millisecond, true); rest < restHurry*20*time.Millisecond || rest >= restBusy*20*time.Millisecond {
 		t.Errorf("in a hurry: %v", rest)
 	}
-	if !newPace(nil, nil).busy(0) {
+	if !newPace(nil, nil).busy() {
 		t.Error("where nobody counts somebody may be at work")
 	}
 }
@@ -54,12 +53,12 @@ func TestPaceOfBatches(t *testing.T) {
 	if fast > 10 || slow < 50 || slow > 200 {
 		t.Errorf("others commit: %d rows on a fast disk, %d on a slow one", fast, slow)
 	}
-	p.rest(t.Context(), 0, 0) // nobody has committed
+	p.rest(t.Context(), 0, false) // nobody has committed
 	if quiet := settle(200 * time.Microsecond); quiet < 100 {
 		t.Errorf("nobody commits: %d rows", quiet)
 	}
-	changes++
-	p.rest(t.Context(), 0, 0)
+	changes += ownCommits + 1
+	p.rest(t.Context(), 0, false)
 	if p.size > batchFirst {
 		t.Errorf("the first batch that others notice has %d rows", p.size)
 	}

@@ -43,8 +43,8 @@ var known = []struct {
 	trial string
 	fault fault
 }{
-	{"a life's first put", fault{call: "fdatasync", nth: 1, errno: unix.EIO}},  // of the log, by whom a block of numbers was taken
-	{"a life's first file", fault{call: "openat", nth: 1, errno: unix.EMFILE}}, // of a folder that is only to be synced
+	{"a life's first put", fault{call: "fdatasync", match: ofLog, nth: 1, errno: unix.EIO}}, // by whom a block of numbers was taken
+	{"a life's first file", fault{call: "openat", nth: 1, errno: unix.EMFILE}},              // of a folder that is only to be synced
 	{"a life's first file", fault{call: "openat", nth: 2, errno: unix.EMFILE}},
 	{"a life's first file", fault{call: "openat", nth: 3, errno: unix.EMFILE}},
 	// A commit that was refused as its sync failed stands in the log nevertheless, and counts once the next worker has read

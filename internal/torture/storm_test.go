@@ -79,7 +79,7 @@ func TestDatabaseStorm(t *testing.T) {
 	if share < 0.5 {
 		r.Errorf("a worker committed %d times, another %d times", least, most)
 	}
-	if limit := int64(128 << 20); longest.Load() > limit {
+	if limit := int64(64 << 20); longest.Load() > limit {
 		r.Errorf("the log was %d bytes long, the limit is %d", longest.Load(), limit)
 	}
 	if limit := time.Second; r.long && time.Duration(f.slowest.Load()) > limit {
